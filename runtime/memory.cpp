@@ -1,0 +1,83 @@
+#include "runtime/memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "runtime/check.h"
+
+namespace bam {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+// Rounds up to four significant bits: at most 1/8 is wasted, and tensors whose row counts differ a
+// little from step to step share their blocks.
+std::size_t rounded(std::size_t bytes) {
+  const std::size_t least = std::max(bytes, kAlignment);
+  const int shift = std::max(0, static_cast<int>(std::bit_width(least)) - 4);
+  const std::size_t unit = std::max(std::size_t{1} << shift, kAlignment);
+  return (least + unit - 1) / unit * unit;
+}
+
+}  // namespace
+
+Memory::~Memory() {
+  for (auto& [size, blocks] : free_) {
+    for (void* block : blocks) {
+      std::free(block);
+    }
+  }
+}
+
+void* Memory::take(std::size_t bytes) {
+  const std::size_t size = rounded(bytes);
+  const std::scoped_lock lock(mutex_);
+  in_use_ += bytes;
+  peak_ = std::max(peak_, in_use_);
+  if (auto found = free_.find(size); found != free_.end() && !found->second.empty()) {
+    void* block = found->second.back();
+    found->second.pop_back();
+    return block;
+  }
+  const bool large = size >= kHugePage;
+  void* block = std::aligned_alloc(large ? kHugePage : kAlignment,
+                                   large ? (size + kHugePage - 1) / kHugePage * kHugePage : size);
+  check(block != nullptr, "out of memory: asked for ", size, " bytes with ", held_, " held");
+  if (large) {
+    madvise(block, size, MADV_HUGEPAGE);  // fewer page faults; a refusal costs only speed
+  }
+  held_ += size;
+  return block;
+}
+
+void Memory::give(void* block, std::size_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  in_use_ -= bytes;
+  free_[rounded(bytes)].push_back(block);
+}
+
+std::size_t Memory::in_use() const {
+  const std::scoped_lock lock(mutex_);
+  return in_use_;
+}
+
+std::size_t Memory::peak() const {
+  const std::scoped_lock lock(mutex_);
+  return peak_;
+}
+
+std::size_t Memory::held() const {
+  const std::scoped_lock lock(mutex_);
+  return held_;
+}
+
+void Memory::reset_peak() {
+  const std::scoped_lock lock(mutex_);
+  peak_ = in_use_;
+}
+
+}  // namespace bam

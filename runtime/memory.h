@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <vector>
+
+namespace bam {
+
+/// Hands out a device's memory and keeps what comes back, so that a training step touches no fresh
+/// pages. Outlives every tensor made from it.
+class Memory {
+ public:
+  Memory() = default;
+  ~Memory();
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  /// At least `bytes` bytes, aligned to 64. Throws Error, with the sizes, when there is no more.
+  void* take(std::size_t bytes);
+  /// Gives back what take(bytes) returned.
+  void give(void* block, std::size_t bytes);
+
+  /// Bytes in tensors now, the most there ever were at once, and bytes held from the system.
+  std::size_t in_use() const;
+  std::size_t peak() const;
+  std::size_t held() const;
+  /// Lets peak() start again from in_use().
+  void reset_peak();
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::size_t, std::vector<void*>> free_;  // by rounded size
+  std::size_t in_use_ = 0;
+  std::size_t peak_ = 0;
+  std::size_t held_ = 0;
+};
+
+}  // namespace bam

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "runtime/tensor.h"
+
+namespace bam {
+
+/// probabilities = softmax of each row, and log_sums[i] = logsumexp(logits[i]).
+/// logits, probabilities (n, experts) fp32 (may be one tensor); log_sums (n) fp32.
+void softmax_rows(Stream& stream, const Tensor& logits, const Tensor& probabilities,
+                  const Tensor& log_sums);
+
+/// d_logits = p * (dp - <dp, p>) + z_scale * 2 * log_sum * p, row by row: softmax backward, and the
+/// gradient of z_scale * sum_i log_sum_i^2. All fp32; d_logits may be d_probabilities.
+void softmax_rows_backward(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
+                           double z_scale, const Tensor& d_probabilities, const Tensor& d_logits);
+
+/// The k largest of each row, largest first; of equal ones the lower expert.
+/// probabilities (n, experts) fp32; choices (n, k) int32.
+void top_k(Stream& stream, const Tensor& probabilities, const Tensor& choices);
+
+enum class Gates { kAsTheyAre, kRenormalised };
+
+/// gates[i, s] = probabilities[i, choices[i, s]], divided by the row's chosen sum if renormalised.
+/// gates (n, k) fp32.
+void chosen_gates(Stream& stream, const Tensor& probabilities, const Tensor& choices, Gates kind,
+                  const Tensor& gates);
+
+/// d_probabilities (n, experts) fp32 = gradient of chosen_gates, 0 for experts not chosen.
+void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Tensor& choices,
+                           Gates kind, const Tensor& d_gates, const Tensor& d_probabilities);
+
+/// Chosen (token, choice) slots ordered by expert.
+struct ExpertOrder {
+  Tensor token_of_row;  // (n * k) int32: the token each row is of; ascending within an expert
+  Tensor row_of_slot;   // (n, k) int32: where slot (token, choice) went
+  std::vector<std::int64_t> counts;  // rows of each expert, in the order asked for
+};
+
+/// Orders the slots by expert: first those of experts[0], then of experts[1], ... `experts` is a
+/// permutation of all experts. choices (n, k) int32.
+ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts);
+
+/// out[i] = in[rows[i]]. rows (m) int32; in (n, d), out (m, d): one dtype.
+void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out);
+/// sum[rows[i]] += in[i]. in (m, d) fp32 or bf16; sum (n, d) fp32; each row at most once.
+void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& sum);
+
+/// sum[i] += sum over s of gates[i, s] * answers[row_of_slot[i, s]].
+/// answers (n * k, d) fp32 or bf16; row_of_slot (n, k) int32; gates (n, k) fp32; sum (n, d) fp32.
+void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
+                  const Tensor& gates, const Tensor& sum);
+
+/// Gradient of combine_rows: d_answers[row_of_slot[i, s]] = gates[i, s] * d_sum[i] (answers' dtype)
+/// and d_gates[i, s] = <d_sum[i], answers[row_of_slot[i, s]]>. d_sum (n, d) fp32.
+void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
+                           const Tensor& gates, const Tensor& d_sum, const Tensor& d_answers,
+                           const Tensor& d_gates);
+
+/// What routing did over some tokens.
+struct RoutingSums {
+  std::vector<double> chosen;  // slots given to each expert
+  std::vector<double> gates;   // sum of each expert's full-softmax gate
+  double entropy = 0;          // sum of the gates' entropies, nats
+  double squared_log_sum = 0;  // sum of log_sum^2 (z-loss)
+  double tokens = 0;
+};
+
+/// Sums over tokens [begin, end). choices may be empty (soft routing: chosen stays 0).
+RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
+                         const Tensor& choices, std::int64_t begin, std::int64_t end);
+
+}  // namespace bam
