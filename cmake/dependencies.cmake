@@ -1,7 +1,6 @@
 # Every package the project stands on; `launch/packages.txt` names where Debian keeps them.
 find_package(OpenMP REQUIRED)
 find_package(Threads REQUIRED)
-find_package(dnnl REQUIRED)
 find_package(MPI REQUIRED COMPONENTS C)
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_package(Protobuf REQUIRED)
@@ -12,3 +11,10 @@ find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+
+# oneDNN's own CMake files ask for OpenCL, which the CPU engine does not use.
+find_path(ONEDNN_INCLUDE_DIR dnnl.hpp REQUIRED)
+find_library(ONEDNN_LIBRARY dnnl REQUIRED)
+add_library(bam_onednn INTERFACE)
+target_include_directories(bam_onednn SYSTEM INTERFACE ${ONEDNN_INCLUDE_DIR})
+target_link_libraries(bam_onednn INTERFACE ${ONEDNN_LIBRARY})
