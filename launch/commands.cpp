@@ -1,0 +1,7 @@
+#include "launch/commands.h"
+
+namespace bam {
+
+std::span<const Command> commands() { return {}; }
+
+}  // namespace bam

@@ -1,0 +1,14 @@
+#pragma once
+
+namespace bam {
+
+/// What `bam` ends with; documented in README.md.
+enum ExitCode : int {
+  kDone = 0,
+  kFailed = 1,         // something that should not happen; the message says what
+  kBadInput = 2,       // an argument, config or file is wrong
+  kInterrupted = 130,  // SIGINT
+  kTerminated = 143,   // SIGTERM
+};
+
+}  // namespace bam
