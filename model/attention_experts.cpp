@@ -1,0 +1,157 @@
+#include "model/attention_experts.h"
+
+#include "model/linear.h"
+#include "runtime/elementwise.h"
+#include "runtime/routing.h"
+#include "runtime/sparse_gates.h"
+
+namespace bam {
+namespace {
+
+Tensor zeros(Stream& stream, const Shape& shape) {
+  Tensor out(stream, shape, DType::kFloat32);
+  fill_zero(stream, out);
+  return out;
+}
+
+Tensor gathered(Stream& stream, const Tensor& in, const Tensor& rows) {
+  Tensor out(stream, {rows.rows(), in.cols()}, in.dtype());
+  gather_rows(stream, in, rows, out);
+  return out;
+}
+
+// Sum of the experts' gradients in fp32, rounded once.
+Tensor sum_of(Stream& stream, const std::vector<KeysValues>& gradients, Tensor KeysValues::*part) {
+  const Tensor& first = gradients.front().*part;
+  const Tensor sum = zeros(stream, first.shape());
+  for (const KeysValues& gradient : gradients) {
+    add(stream, gradient.*part, sum);
+  }
+  return as_dtype(stream, sum, first.dtype());
+}
+
+}  // namespace
+
+AttentionExperts::AttentionExperts(const ModelConfig& config, const ParameterStore& store,
+                                   int layer, std::vector<int> held)
+    : held_(std::move(held)) {
+  if (!config.has_attention_experts()) {
+    experts_.emplace_back(store, layer, "");
+    own_kv_.emplace_back(store, layer, "");
+    return;
+  }
+  const AttentionMixture& mixture = *config.mixture->attention;
+  sparse_ = mixture.routing == AttentionRouting::kTopK;
+  const bool shared = mixture.key_value == KeyValue::kShared;
+  if (shared) {
+    shared_kv_.emplace(store, layer, "");
+  }
+  for (const int expert : held_) {
+    const std::string suffix = "[" + std::to_string(expert) + "]";
+    experts_.emplace_back(store, layer, suffix);
+    if (!shared) {
+      own_kv_.emplace_back(store, layer, suffix);
+    }
+  }
+}
+
+void AttentionExperts::forward(Stream& stream, const SequenceRows& sequences,
+                               const Tensor& rope_table, AttentionSliceSaved& saved,
+                               const Tensor& sum) const {
+  if (shared_kv_ && !experts_.empty()) {
+    saved.shared_kv = shared_kv_->forward(stream, saved.h, sequences.positions, rope_table);
+  }
+  saved.experts.resize(experts_.size());
+  for (std::size_t e = 0; e < experts_.size(); ++e) {
+    AttentionSliceSaved::OfExpert& own = saved.experts[e];
+    select_queries(stream, sequences, held_[e], saved, own);
+    if (!shared_kv_) {
+      own.kv = own_kv_[e].forward(stream, saved.h, sequences.positions, rope_table);
+    }
+    const KeysValues& kv = shared_kv_ ? saved.shared_kv : own.kv;
+    experts_[e].attend(stream, sequences, kv, rope_table, own.attention);
+    const Tensor weighted = weighted_output(stream, own, held_[e]);
+    if (!sparse_) {
+      experts_[e].project(stream, weighted, sum);
+      continue;
+    }
+    const Tensor projected = zeros(stream, {weighted.rows(), sum.cols()});
+    experts_[e].project(stream, weighted, projected);
+    scatter_add_rows(stream, projected, own.attention.query_rows, sum);
+  }
+}
+
+void AttentionExperts::select_queries(Stream& stream, const SequenceRows& sequences, int expert,
+                                      const AttentionSliceSaved& saved,
+                                      AttentionSliceSaved::OfExpert& own) const {
+  AttentionSaved& attention = own.attention;
+  if (!sparse_) {
+    attention.query_rows = sequences.rows;
+    attention.input = saved.h;
+    attention.positions = sequences.positions;
+    own.row_gates = saved.gates;
+    return;
+  }
+  attention.query_rows = rows_using(stream, saved.gates, std::span(&expert, 1));
+  const std::int64_t m = attention.query_rows.rows();
+  attention.input = gathered(stream, saved.h, attention.query_rows);
+  attention.positions =
+      gathered(stream, sequences.positions, attention.query_rows).reshape({m});
+  own.row_gates = gathered(stream, saved.gates, attention.query_rows);
+}
+
+Tensor AttentionExperts::weighted_output(Stream& stream, const AttentionSliceSaved::OfExpert& own,
+                                         int expert) const {
+  const Tensor& out = own.attention.out;
+  if (own.row_gates.shape().empty()) {
+    return out;
+  }
+  Tensor weighted(stream, out.shape(), out.dtype());
+  scale_rows(stream, out, own.row_gates, expert, weighted);
+  return weighted;
+}
+
+void AttentionExperts::backward(Stream& stream, const SequenceRows& sequences,
+                                const Tensor& rope_table, const AttentionSliceSaved& saved,
+                                const Tensor& dy, const Tensor& dh, const Tensor& d_gates) const {
+  std::vector<KeysValues> shared_gradients;
+  for (std::size_t e = 0; e < experts_.size(); ++e) {
+    const AttentionSliceSaved::OfExpert& own = saved.experts[e];
+    const Tensor& rows = own.attention.query_rows;
+    const Tensor dy_rows = sparse_ ? gathered(stream, dy, rows) : dy;
+    const Tensor weighted = weighted_output(stream, own, held_[e]);
+    const Tensor u = experts_[e].project_backward(stream, dy_rows, weighted);
+    if (!own.row_gates.shape().empty()) {
+      const Tensor d_row_gates = zeros(stream, own.row_gates.shape());
+      dot_rows(stream, u, own.attention.out, d_row_gates, held_[e]);
+      scatter_add_rows(stream, d_row_gates, rows, d_gates);
+      scale_rows(stream, u, own.row_gates, held_[e], u);
+    }
+    const Tensor dx = sparse_ ? zeros(stream, {rows.rows(), dh.cols()}) : dh;
+    const KeysValues& kv = shared_kv_ ? saved.shared_kv : own.kv;
+    KeysValues gradient = experts_[e].attend_backward(stream, sequences, kv, rope_table,
+                                                      own.attention, u, dx);
+    if (sparse_) {
+      scatter_add_rows(stream, dx, rows, dh);
+    }
+    if (shared_kv_) {
+      shared_gradients.push_back(std::move(gradient));
+    } else {
+      own_kv_[e].backward(stream, saved.h, gradient, sequences.positions, rope_table, dh);
+    }
+  }
+  if (!shared_gradients.empty()) {
+    shared_backward(stream, sequences, rope_table, saved, shared_gradients, dh);
+  }
+}
+
+void AttentionExperts::shared_backward(Stream& stream, const SequenceRows& sequences,
+                                       const Tensor& rope_table, const AttentionSliceSaved& saved,
+                                       const std::vector<KeysValues>& gradients,
+                                       const Tensor& dh) const {
+  const KeysValues sum{sum_of(stream, gradients, &KeysValues::k),
+                       sum_of(stream, gradients, &KeysValues::v)};
+  shared_kv_->backward(stream, saved.h, sum, sequences.positions, rope_table, dh);
+}
+
+}  // namespace bam

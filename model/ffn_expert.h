@@ -1,0 +1,35 @@
+#pragma once
+
+#include "model/parameter_store.h"
+
+namespace bam {
+
+/// What one FFN's backward needs of m rows.
+struct FfnSaved {
+  Tensor input;  // (m, d_model)
+  Tensor gate;   // (m, hidden)
+  Tensor up;     // (m, hidden)
+};
+
+/// One SwiGLU FFN: down(silu(gate(h)) * up(h)). Dense model and expert alike.
+class FfnExpert {
+ public:
+  /// Weights "layers.<layer>.ffn.{gate,up,down}<suffix>"; the suffix is "" or "[expert]".
+  FfnExpert(const ParameterStore& store, int layer, const std::string& suffix);
+
+  /// silu(gate(h)) * up(h), (m, hidden): the down projection's input.
+  Tensor activations(Stream& stream, const Tensor& h, FfnSaved& saved) const;
+  /// answers (m, d_model) = FFN(h), of h's dtype.
+  void forward(Stream& stream, const Tensor& h, FfnSaved& saved, const Tensor& answers) const;
+  /// sum (m, d_model) fp32 += FFN(h).
+  void add_forward(Stream& stream, const Tensor& h, FfnSaved& saved, const Tensor& sum) const;
+  /// dh (m, d_model) fp32 += gradient, from dy (m, d_model) of h's dtype; weight gradients too.
+  void backward(Stream& stream, const FfnSaved& saved, const Tensor& dy, const Tensor& dh) const;
+
+ private:
+  const Parameter& gate_;
+  const Parameter& up_;
+  const Parameter& down_;
+};
+
+}  // namespace bam

@@ -1,0 +1,185 @@
+#include "model/ffn_layer.h"
+
+#include <algorithm>
+
+#include "model/linear.h"
+#include "runtime/elementwise.h"
+#include "runtime/sparse_gates.h"
+
+namespace bam {
+namespace {
+
+Gates gates_of(const FfnMixture& mixture) {
+  return mixture.renormalise ? Gates::kRenormalised : Gates::kAsTheyAre;
+}
+
+}  // namespace
+
+FfnLayer::FfnLayer(const ModelConfig& config, const ParameterStore& store,
+                   const Placement& placement, int layer, Exchange& exchange)
+    : exchange_(exchange) {
+  if (!config.mixture) {
+    experts_.emplace_back(store, layer, "");
+    return;
+  }
+  mixture_ = config.mixture->ffn;
+  router_.emplace(store, "layers." + std::to_string(layer) + ".ffn_router");
+  rank_of_expert_ = placement.layers.at(static_cast<std::size_t>(layer)).ffn;
+  outbox_order_ = experts_by_rank(rank_of_expert_, exchange.ranks());
+  for (const int expert : experts_on(rank_of_expert_, exchange.rank())) {
+    experts_.emplace_back(store, layer, "[" + std::to_string(expert) + "]");
+  }
+}
+
+void FfnLayer::start(Stream& stream, const Tensor& h, const Tensor& h32, FfnLayerSaved& saved,
+                     FfnFlight& flight) const {
+  if (!mixture_) {
+    return;
+  }
+  saved.router = router_->route(stream, h32);
+  saved.router.choices = Tensor(stream, {h.rows(), mixture_->top_k}, DType::kInt32);
+  saved.router.gates = Tensor(stream, saved.router.choices.shape(), DType::kFloat32);
+  top_k(stream, saved.router.probabilities, saved.router.choices);
+  chosen_gates(stream, saved.router.probabilities, saved.router.choices, gates_of(*mixture_),
+               saved.router.gates);
+  saved.order = order_by_expert(stream, saved.router.choices, outbox_order_);
+  flight.outbox = Tensor(stream, {saved.order.token_of_row.rows(), h.cols()}, h.dtype());
+  gather_rows(stream, h, saved.order.token_of_row, flight.outbox);
+  share_counts(stream, saved);
+  flight.arrivals = Tensor(stream, {saved.plan.arrivals(), h.cols()}, h.dtype());
+  flight.dispatched = start_dispatch(stream, exchange_, saved.plan, flight.outbox, flight.arrivals);
+}
+
+// The one wait of the forward pass for numbers: how many rows each rank sends to each expert.
+void FfnLayer::share_counts(Stream& stream, FfnLayerSaved& saved) const {
+  const std::int64_t experts = mixture_->experts;
+  Tensor counts(stream, {exchange_.ranks(), experts}, DType::kInt32);
+  const Tensor mine = counts.slice(exchange_.rank(), exchange_.rank() + 1);
+  std::ranges::transform(saved.order.counts, mine.data<std::int32_t>(),
+                         [](std::int64_t count) { return static_cast<std::int32_t>(count); });
+  std::vector<Transfer> sends;
+  std::vector<Transfer> receives;
+  for (int peer = 0; peer < exchange_.ranks(); ++peer) {
+    if (peer != exchange_.rank()) {
+      sends.push_back({peer, mine});
+      receives.push_back({peer, counts.slice(peer, peer + 1)});
+    }
+  }
+  exchange_.start(stream, std::move(sends), std::move(receives)).wait(stream);
+  saved.plan = plan_dispatch(rank_of_expert_, exchange_.ranks(), exchange_.rank(),
+                             counts.span<std::int32_t>());
+}
+
+void FfnLayer::run_experts(Stream& stream, const std::vector<std::int64_t>& first_row,
+                           const Tensor& rows, std::vector<FfnSaved>& saved,
+                           const Tensor& answers) const {
+  saved.resize(experts_.size());
+  for (std::size_t e = 0; e < experts_.size(); ++e) {
+    experts_[e].forward(stream, rows.slice(first_row[e], first_row[e + 1]), saved[e],
+                        answers.slice(first_row[e], first_row[e + 1]));
+  }
+}
+
+void FfnLayer::arrivals(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight) const {
+  if (!mixture_) {
+    return;
+  }
+  flight.dispatched.wait(stream);
+  saved.answers = Tensor(stream, flight.outbox.shape(), flight.outbox.dtype());
+  flight.returns = Tensor(stream, flight.arrivals.shape(), flight.arrivals.dtype());
+  run_experts(stream, saved.plan.arrivals_of_expert, flight.arrivals, saved.arrivals,
+              flight.returns);
+  flight.combined = start_combine(stream, exchange_, saved.plan, flight.returns, saved.answers);
+}
+
+void FfnLayer::own(Stream& stream, const Tensor& h, FfnLayerSaved& saved, FfnFlight& flight,
+                   const Tensor& sum) const {
+  if (!mixture_) {
+    saved.own.resize(1);
+    experts_[0].add_forward(stream, h, saved.own[0], sum);
+    return;
+  }
+  run_experts(stream, saved.plan.own_of_expert, flight.outbox, saved.own, saved.answers);
+}
+
+void FfnLayer::finish(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight,
+                      const Tensor& sum) const {
+  if (mixture_) {
+    flight.combined.wait(stream);
+    combine_rows(stream, saved.answers, saved.order.row_of_slot, saved.router.gates, sum);
+  }
+}
+
+Tensor FfnLayer::start_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy,
+                                FfnFlight& flight) const {
+  if (!mixture_) {
+    return {};
+  }
+  Tensor d_gates(stream, saved.router.gates.shape(), DType::kFloat32);
+  flight.outbox = Tensor(stream, saved.answers.shape(), saved.answers.dtype());
+  combine_rows_backward(stream, saved.answers, saved.order.row_of_slot, saved.router.gates, dy,
+                        flight.outbox, d_gates);
+  flight.arrivals = Tensor(stream, {saved.plan.arrivals(), dy.cols()}, saved.answers.dtype());
+  flight.dispatched = start_dispatch(stream, exchange_, saved.plan, flight.outbox, flight.arrivals);
+  return d_gates;
+}
+
+// Each expert's rows of `inputs` receive the gradient of its input; they may be those of `gradients`.
+void FfnLayer::run_experts_backward(Stream& stream, const std::vector<std::int64_t>& first_row,
+                                    const std::vector<FfnSaved>& saved, const Tensor& gradients,
+                                    const Tensor& inputs) const {
+  for (std::size_t e = 0; e < experts_.size(); ++e) {
+    const Tensor dy = gradients.slice(first_row[e], first_row[e + 1]);
+    const Tensor dx(stream, dy.shape(), DType::kFloat32);
+    fill_zero(stream, dx);
+    experts_[e].backward(stream, saved[e], dy, dx);
+    copy(stream, dx, inputs.slice(first_row[e], first_row[e + 1]));
+  }
+}
+
+void FfnLayer::arrivals_backward(Stream& stream, const FfnLayerSaved& saved,
+                                 FfnFlight& flight) const {
+  if (!mixture_) {
+    return;
+  }
+  flight.dispatched.wait(stream);
+  run_experts_backward(stream, saved.plan.arrivals_of_expert, saved.arrivals, flight.arrivals,
+                       flight.arrivals);
+  flight.combined =
+      start_combine(stream, exchange_, saved.plan, flight.arrivals, flight.outbox);
+}
+
+void FfnLayer::own_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy_low,
+                            FfnFlight& flight, const Tensor& dh) const {
+  if (!mixture_) {
+    experts_[0].backward(stream, saved.own[0], dy_low, dh);
+    return;
+  }
+  run_experts_backward(stream, saved.plan.own_of_expert, saved.own, flight.outbox, flight.outbox);
+}
+
+void FfnLayer::finish_backward(Stream& stream, const Tensor& h32, const FfnLayerSaved& saved,
+                               const Tensor& d_gates, const BalanceTerm& balance,
+                               FfnFlight& flight, const Tensor& dh) const {
+  if (!mixture_) {
+    return;
+  }
+  flight.combined.wait(stream);
+  const Tensor ones(stream, saved.router.gates.shape(), DType::kFloat32);
+  std::ranges::fill(ones.span<float>(), 1.0F);
+  combine_rows(stream, flight.outbox, saved.order.row_of_slot, ones, dh);
+
+  const Tensor d_probabilities(stream, saved.router.probabilities.shape(), DType::kFloat32);
+  chosen_gates_backward(stream, saved.router.probabilities, saved.router.choices,
+                        gates_of(*mixture_), d_gates, d_probabilities);
+  std::vector<float> d_mean_gate;
+  const double scale = mixture_->balance_loss * mixture_->experts * balance.share / balance.rows;
+  for (const double load : balance.load_share) {
+    d_mean_gate.push_back(static_cast<float>(scale * load));
+  }
+  add_to_rows(stream, d_mean_gate, d_probabilities);
+  const double z_scale = mixture_->z_loss * balance.share / balance.rows;
+  router_->backward(stream, h32, saved.router, z_scale, d_probabilities, dh);
+}
+
+}  // namespace bam

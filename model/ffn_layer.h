@@ -1,0 +1,84 @@
+#pragma once
+
+#include <optional>
+
+#include "model/dispatch.h"
+#include "model/ffn_expert.h"
+#include "model/router.h"
+
+namespace bam {
+
+/// What backward needs of one layer's FFN.
+struct FfnLayerSaved {
+  RouterSaved router;
+  ExpertOrder order;
+  DispatchPlan plan;
+  std::vector<FfnSaved> own;       // of each held expert: this rank's rows
+  std::vector<FfnSaved> arrivals;  // and the other ranks'
+  Tensor answers;                  // (n * k, d_model), in outbox order
+};
+
+/// Transfers of one pass through a layer's FFN experts.
+struct FfnFlight {
+  Tensor outbox;    // (n * k, d_model): rows, or their gradients, ordered by rank and expert
+  Tensor arrivals;  // (other ranks' rows, d_model)
+  Tensor returns;   // (other ranks' rows, d_model): answers to them
+  Pending dispatched;
+  Pending combined;
+};
+
+/// Weight of the auxiliary losses in this micro-step, and what the balancing loss must know.
+struct BalanceTerm {
+  double share = 0;                 // rows of this micro-step / rows of the optimiser step
+  double rows = 1;                  // rows of this micro-step, on all ranks
+  std::vector<double> load_share;   // f_i: chosen slots of expert i / all slots, on all ranks
+};
+
+/// The FFN of one block: top-k routed experts spread over the ranks of the exchange, or a dense
+/// model's single FFN. Calls come in the order start, arrivals, own, finish; backward mirrors them.
+class FfnLayer {
+ public:
+  FfnLayer(const ModelConfig& config, const ParameterStore& store, const Placement& placement,
+           int layer, Exchange& exchange);
+
+  /// Routes h (n, d_model) and starts the dispatch. h32: the same in fp32.
+  void start(Stream& stream, const Tensor& h, const Tensor& h32, FfnLayerSaved& saved,
+             FfnFlight& flight) const;
+  /// Held experts on the other ranks' rows; starts sending the answers back.
+  void arrivals(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight) const;
+  /// Held experts on this rank's own rows (a dense FFN adds straight to sum).
+  void own(Stream& stream, const Tensor& h, FfnLayerSaved& saved, FfnFlight& flight,
+           const Tensor& sum) const;
+  /// sum (n, d_model) fp32 += each row's gated answers.
+  void finish(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight, const Tensor& sum) const;
+
+  /// From dy (n, d_model) fp32: the gates' gradients (n, k), returned, and the dispatch of the
+  /// answers' gradients.
+  Tensor start_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy,
+                        FfnFlight& flight) const;
+  void arrivals_backward(Stream& stream, const FfnLayerSaved& saved, FfnFlight& flight) const;
+  /// A dense FFN takes dy_low (n, d_model), of h's dtype, and adds straight to dh.
+  void own_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy_low,
+                    FfnFlight& flight, const Tensor& dh) const;
+  /// dh (n, d_model) fp32 += the rows' gradients, and through the router with the auxiliary losses.
+  void finish_backward(Stream& stream, const Tensor& h32, const FfnLayerSaved& saved,
+                       const Tensor& d_gates, const BalanceTerm& balance, FfnFlight& flight,
+                       const Tensor& dh) const;
+
+ private:
+  void share_counts(Stream& stream, FfnLayerSaved& saved) const;
+  void run_experts(Stream& stream, const std::vector<std::int64_t>& first_row, const Tensor& rows,
+                   std::vector<FfnSaved>& saved, const Tensor& answers) const;
+  void run_experts_backward(Stream& stream, const std::vector<std::int64_t>& first_row,
+                            const std::vector<FfnSaved>& saved, const Tensor& gradients,
+                            const Tensor& inputs) const;
+
+  std::optional<FfnMixture> mixture_;
+  std::optional<Router> router_;
+  std::vector<int> rank_of_expert_;
+  std::vector<int> outbox_order_;   // all experts, by rank
+  std::vector<FfnExpert> experts_;  // those held here, ascending
+  Exchange& exchange_;
+};
+
+}  // namespace bam

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "model/parameter_store.h"
+#include "runtime/matmul.h"
+
+namespace bam {
+
+/// x (n, in) W^T: a new (n, out) tensor of x's dtype. weight.value (out, in).
+Tensor linear(Stream& stream, const Tensor& x, const Parameter& weight);
+
+/// sum (n, out) fp32 += x W^T.
+void add_linear(Stream& stream, const Tensor& x, const Parameter& weight, const Tensor& sum);
+
+/// dy (n, out) W: a new (n, in) tensor of dy's dtype.
+Tensor linear_input_gradient(Stream& stream, const Tensor& dy, const Parameter& weight);
+
+/// dx (n, in) fp32 += dy W.
+void add_linear_input_gradient(Stream& stream, const Tensor& dy, const Parameter& weight,
+                               const Tensor& dx);
+
+/// weight.gradient += dy^T x, unless the weight is frozen.
+void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x,
+                                const Parameter& weight);
+
+/// `values` in another dtype; the tensor itself where it has that dtype already.
+Tensor as_dtype(Stream& stream, const Tensor& values, DType dtype);
+
+}  // namespace bam

@@ -1,0 +1,23 @@
+#include "model/router.h"
+
+#include "model/linear.h"
+
+namespace bam {
+
+RouterSaved Router::route(Stream& stream, const Tensor& h) const {
+  RouterSaved saved;
+  saved.probabilities = linear(stream, h, weight_);
+  saved.log_sums = Tensor(stream, {h.rows()}, DType::kFloat32);
+  softmax_rows(stream, saved.probabilities, saved.probabilities, saved.log_sums);
+  return saved;
+}
+
+void Router::backward(Stream& stream, const Tensor& h, const RouterSaved& saved, double z_scale,
+                      const Tensor& d_probabilities, const Tensor& dh) const {
+  softmax_rows_backward(stream, saved.probabilities, saved.log_sums, z_scale, d_probabilities,
+                        d_probabilities);
+  add_linear_input_gradient(stream, d_probabilities, weight_, dh);
+  add_linear_weight_gradient(stream, d_probabilities, h, weight_);
+}
+
+}  // namespace bam

@@ -1,0 +1,171 @@
+#include "model/transformer.h"
+
+#include <algorithm>
+
+#include "model/linear.h"
+#include "runtime/cross_entropy.h"
+#include "runtime/elementwise.h"
+#include "runtime/embedding.h"
+#include "runtime/layer_norm.h"
+#include "runtime/rope.h"
+
+namespace bam {
+namespace {
+
+// Rows whose logits exist at once: enough to keep products efficient, few enough to stay far from a
+// full (n, vocabulary) tensor.
+constexpr std::int64_t kLogitRows = 512;
+
+DType activations_of(Precision precision) {
+  return precision == Precision::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
+}
+
+void add_sums(const RoutingSums& part, RoutingSums& sum) {
+  sum.chosen.resize(part.chosen.size());
+  sum.gates.resize(part.gates.size());
+  for (std::size_t e = 0; e < part.gates.size(); ++e) {
+    sum.chosen[e] += part.chosen[e];
+    sum.gates[e] += part.gates[e];
+  }
+  sum.entropy += part.entropy;
+  sum.squared_log_sum += part.squared_log_sum;
+  sum.tokens += part.tokens;
+}
+
+std::vector<RoutingSums> sums_by_domain(Stream& stream, const Batch& batch, int domains,
+                                        const RouterSaved& router) {
+  const std::int64_t experts = router.probabilities.cols();
+  RoutingSums none;
+  none.chosen.resize(static_cast<std::size_t>(experts));
+  none.gates.resize(static_cast<std::size_t>(experts));
+  std::vector<RoutingSums> sums(static_cast<std::size_t>(domains), none);
+  for (std::int64_t s = 0; s < batch.sequences; ++s) {
+    const auto domain = static_cast<std::size_t>(batch.domains[static_cast<std::size_t>(s)]);
+    add_sums(routing_sums(stream, router.probabilities, router.log_sums, router.choices,
+                          s * batch.length, (s + 1) * batch.length),
+             sums.at(domain));
+  }
+  return sums;
+}
+
+}  // namespace
+
+Transformer::Transformer(Stream& stream, const ModelConfig& config, const ParameterStore& store,
+                         const Placement& placement, Exchange& exchange,
+                         TransformerOptions options)
+    : config_(config),
+      options_(options),
+      store_(store),
+      exchange_(exchange),
+      rope_table_(rope_table(stream, 0, config.head_dim(), config.rope_theta)) {
+  for (int layer = 0; layer < config.n_layers; ++layer) {
+    blocks_.emplace_back(config, store, placement, layer, exchange,
+                         activations_of(options.precision));
+  }
+}
+
+const Parameter& Transformer::output() const {
+  return store_.at(config_.tied_embeddings ? "embedding" : "output");
+}
+
+void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& saved) const {
+  if (rope_table_.rows() < batch.length) {
+    rope_table_ = rope_table(stream, batch.length, config_.head_dim(), config_.rope_theta);
+  }
+  saved.micro = lay_out(stream, config_, batch, exchange_, options_.slices_per_peer);
+  Tensor x(stream, {batch.rows(), config_.d_model}, DType::kFloat32);
+  embedding(stream, batch.tokens, store_.at("embedding").value, x);
+  for (const Block& block : blocks_) {
+    BlockSaved block_saved;
+    Tensor y = block.forward(stream, saved.micro, rope_table_, x, block_saved);
+    saved.routing.push_back(routing_of(stream, batch, block_saved));
+    if (keep != Keep::kNothing) {
+      saved.inputs.push_back(x);
+      saved.blocks.emplace_back();
+    }
+    if (keep == Keep::kAll) {
+      saved.blocks.back() = std::move(block_saved);
+    }
+    x = std::move(y);
+  }
+  saved.last = x;
+  saved.hidden = Tensor(stream, x.shape(), activations_of(options_.precision));
+  saved.final_statistics = Tensor(stream, {x.rows(), 2}, DType::kFloat32);
+  layer_norm(stream, x, store_.at("final_norm").value, config_.norm_epsilon, saved.hidden,
+             saved.final_statistics);
+}
+
+LayerRouting Transformer::routing_of(Stream& stream, const Batch& batch,
+                                     const BlockSaved& saved) const {
+  LayerRouting routing;
+  const RouterSaved& attention = saved.attention.router;
+  if (!attention.probabilities.shape().empty()) {
+    routing.attention = sums_by_domain(stream, batch, options_.domains, attention);
+  }
+  if (!saved.ffn.router.probabilities.shape().empty()) {
+    routing.ffn = sums_by_domain(stream, batch, options_.domains, saved.ffn.router);
+  }
+  return routing;
+}
+
+Tensor Transformer::logits(Stream& stream, const Tensor& hidden) const {
+  Tensor out(stream, {hidden.rows(), config_.vocabulary}, DType::kFloat32);
+  matmul(stream, hidden, transposed(output().value), out);
+  return out;
+}
+
+Tensor Transformer::losses(Stream& stream, const Batch& batch, const Saved& saved) const {
+  Tensor losses(stream, {batch.rows()}, DType::kFloat32);
+  for (std::int64_t begin = 0; begin < batch.rows(); begin += kLogitRows) {
+    const std::int64_t end = std::min(begin + kLogitRows, batch.rows());
+    cross_entropy(stream, logits(stream, saved.hidden.slice(begin, end)),
+                  batch.targets.slice(begin, end), losses.slice(begin, end));
+  }
+  return losses;
+}
+
+Transformer::LossAndGradient Transformer::losses_and_gradient(Stream& stream, const Batch& batch,
+                                                              const Saved& saved,
+                                                              double scale) const {
+  LossAndGradient result{Tensor(stream, {batch.rows()}, DType::kFloat32),
+                         Tensor(stream, saved.hidden.shape(), DType::kFloat32)};
+  const DType dtype = saved.hidden.dtype();
+  for (std::int64_t begin = 0; begin < batch.rows(); begin += kLogitRows) {
+    const std::int64_t end = std::min(begin + kLogitRows, batch.rows());
+    const Tensor hidden = saved.hidden.slice(begin, end);
+    const Tensor scores = logits(stream, hidden);
+    const Tensor d_scores =
+        dtype == DType::kFloat32 ? scores : Tensor(stream, scores.shape(), dtype);
+    cross_entropy_with_gradient(stream, scores, batch.targets.slice(begin, end), scale,
+                                result.losses.slice(begin, end), d_scores);
+    matmul(stream, d_scores, output().value, result.d_hidden.slice(begin, end));
+    add_linear_weight_gradient(stream, d_scores, hidden, output());
+  }
+  return result;
+}
+
+void Transformer::backward(Stream& stream, const Batch& batch, Saved& saved,
+                           const Tensor& d_hidden,
+                           const std::vector<BalanceTerm>& balance) const {
+  const Parameter& norm = store_.at("final_norm");
+  Tensor dx(stream, d_hidden.shape(), DType::kFloat32);
+  fill_zero(stream, dx);
+  layer_norm_backward(stream, saved.last, norm.value, saved.final_statistics, d_hidden, dx,
+                      norm.gradient);
+  for (std::size_t i = blocks_.size(); i-- > 0;) {
+    if (!saved.blocks[i]) {
+      saved.blocks[i].emplace();
+      blocks_[i].forward(stream, saved.micro, rope_table_, saved.inputs[i], *saved.blocks[i]);
+    }
+    blocks_[i].backward(stream, saved.micro, rope_table_, saved.inputs[i], *saved.blocks[i],
+                        balance.at(i), dx);
+    saved.blocks[i].reset();
+    saved.inputs[i] = Tensor();
+  }
+  const Parameter& table = store_.at("embedding");
+  if (!table.gradient.empty()) {
+    embedding_backward(stream, batch.tokens, dx, table.gradient);
+  }
+}
+
+}  // namespace bam

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/block.h"
+
+namespace bam {
+
+/// What routing did in one layer over this rank's tokens, domain by domain.
+struct LayerRouting {
+  std::vector<RoutingSums> attention;  // one a domain; empty without an attention router
+  std::vector<RoutingSums> ffn;        // one a domain; empty in a dense model
+};
+
+/// Everything backward needs of one micro-batch.
+struct Saved {
+  MicroBatch micro;
+  std::vector<Tensor> inputs;                      // (n, d_model) fp32: each block's x
+  std::vector<std::optional<BlockSaved>> blocks;   // absent: recomputed in backward
+  Tensor last;                                     // (n, d_model) fp32: the last block's y
+  Tensor final_statistics;                         // (n, 2)
+  Tensor hidden;                                   // (n, d_model): after the final norm
+  std::vector<LayerRouting> routing;
+};
+
+/// Activations kept by forward.
+enum class Keep { kAll, kInputsOnly, kNothing };
+
+struct TransformerOptions {
+  Precision precision = Precision::kFloat32;
+  int slices_per_peer = 1;  // pieces of each peer's sequences in the attention exchange
+  int domains = 1;          // routing statistics are kept for each
+};
+
+/// The transformer, dense or mixture (paper, section 3), on one rank of an expert-parallel group.
+/// Holds references: store and exchange outlive it.
+class Transformer {
+ public:
+  Transformer(Stream& stream, const ModelConfig& config, const ParameterStore& store,
+              const Placement& placement, Exchange& exchange, TransformerOptions options);
+
+  /// Runs the blocks and the final norm; the result is saved.hidden. Under kInputsOnly backward
+  /// recomputes each block, to the same bits.
+  void forward(Stream& stream, const Batch& batch, Keep keep, Saved& saved) const;
+
+  /// Negative log-likelihoods (n) fp32 of batch.targets, natural logarithm, 0 where not scored.
+  Tensor losses(Stream& stream, const Batch& batch, const Saved& saved) const;
+
+  /// The same, and the gradient of scale * their sum: that of the hidden states is returned
+  /// (n, d_model) fp32, that of the output embedding added to its weight's.
+  struct LossAndGradient {
+    Tensor losses;    // (n)
+    Tensor d_hidden;  // (n, d_model) fp32
+  };
+  LossAndGradient losses_and_gradient(Stream& stream, const Batch& batch, const Saved& saved,
+                                      double scale) const;
+
+  /// Gradients of every weight, from d_hidden (overwritten); balance: one term a layer. Frees the
+  /// activations as it goes.
+  void backward(Stream& stream, const Batch& batch, Saved& saved, const Tensor& d_hidden,
+                const std::vector<BalanceTerm>& balance) const;
+
+  const ModelConfig& config() const { return config_; }
+
+ private:
+  const Parameter& output() const;
+  Tensor logits(Stream& stream, const Tensor& hidden) const;
+  LayerRouting routing_of(Stream& stream, const Batch& batch, const BlockSaved& saved) const;
+
+  ModelConfig config_;
+  TransformerOptions options_;
+  const ParameterStore& store_;
+  Exchange& exchange_;
+  std::vector<Block> blocks_;
+  mutable Tensor rope_table_;  // grown to the longest sequence seen
+};
+
+}  // namespace bam

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <span>
+
+#include "runtime/tensor.h"
+
+namespace bam {
+
+/// dense (n, experts) = 0, but dense[i, choices[i, s]] = gates[i, s]. gates (n, k), dense fp32.
+void spread_gates(Stream& stream, const Tensor& choices, const Tensor& gates, const Tensor& dense);
+/// gates[i, s] = dense[i, choices[i, s]]: the gradient of spread_gates.
+void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, const Tensor& gates);
+/// The rows, ascending, whose gate is not zero for at least one of `experts`: (m) int32.
+Tensor rows_using(Stream& stream, const Tensor& dense, std::span<const int> experts);
+/// probabilities[i, e] += addends[e] in every row. fp32 (n, experts).
+void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities);
+/// (n) int32: first, first + 1, ...
+Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n);
+
+}  // namespace bam
