@@ -2,7 +2,8 @@
 # library with them, `bam_flags(target)` adds them to any other target.
 function(bam_flags target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
+    -Wno-restrict)  # GCC 12 misreads std::string + const char* (GCC bug 105651)
   if(BAM_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
