@@ -1,0 +1,90 @@
+#include "io/batches.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "io/sequence_rows.h"
+#include "runtime/check.h"
+
+namespace bam {
+namespace {
+
+void check_domains(const std::vector<TrainingDomain>& domains, const BatchingOptions& options) {
+  check_input(!domains.empty(), "data.domains: at least one domain is needed");
+  check_input(options.sequence_length > 0, "data.sequence_length: expected more than 0, found ",
+              options.sequence_length);
+  check_input(
+      options.micro_steps > 0 && options.sequences_per_step % options.micro_steps == 0,
+      "training.micro_steps: ", options.micro_steps, " does not divide sequences_per_step ",
+      options.sequences_per_step);
+  const TokenDataInfo& first = domains[0].data.info();
+  for (const TrainingDomain& domain : domains) {
+    const TokenDataInfo& info = domain.data.info();
+    check_input(info.vocabulary == first.vocabulary && info.tokenizer_hash == first.tokenizer_hash,
+                domain.data.path().string(), ": made with another tokenizer (",
+                info.tokenizer_hash, ") than ", domains[0].data.path().string(), " (",
+                first.tokenizer_hash, ")");
+  }
+}
+
+std::vector<DomainWindows> windows_of(const std::vector<TrainingDomain>& domains,
+                                      const BatchingOptions& options) {
+  check_domains(domains, options);
+  std::vector<DomainWindows> windows;
+  for (const TrainingDomain& domain : domains) {
+    windows.push_back({domain.name, domain.share,
+                       (domain.data.tokens(Split::kTrain) - 1) / options.sequence_length});
+  }
+  return windows;
+}
+
+}  // namespace
+
+TrainingData::TrainingData(std::vector<TrainingDomain> domains, BatchingOptions options)
+    : domains_(std::move(domains)),
+      options_(options),
+      order_(options_.seed, options_.sequences_per_step, windows_of(domains_, options_)) {}
+
+Batch TrainingData::batch(Stream& stream, std::int64_t step, std::int64_t micro_step,
+                          std::int64_t first, std::int64_t count,
+                          std::vector<std::int64_t> rank_sequences) const {
+  const std::int64_t length = options_.sequence_length;
+  const std::int64_t per_micro_step = options_.sequences_per_step / options_.micro_steps;
+  check(first >= 0 && count >= 0 && first + count <= per_micro_step, "sequences [", first, ", ",
+        first + count, ") of a micro-step of ", per_micro_step);
+  Batch out{count, length, {stream, {count * length}, DType::kInt32},
+            {stream, {count * length}, DType::kInt32}, {stream, {count * length}, DType::kInt32},
+            {}, std::move(rank_sequences)};
+  std::vector<std::int32_t> window(static_cast<std::size_t>(length) + 1);
+  const std::span<const std::int32_t> ids(window);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Draw draw = order_.draw(step, micro_step * per_micro_step + first + i);
+    const TokenData& data = domains_[static_cast<std::size_t>(draw.domain)].data;
+    data.read(Split::kTrain, draw.window * length, window);
+    const auto rows = [&](const Tensor& tensor) {
+      return tensor.span<std::int32_t>().subspan(static_cast<std::size_t>(i * length),
+                                                 static_cast<std::size_t>(length));
+    };
+    std::ranges::copy(ids.first(ids.size() - 1), rows(out.tokens).begin());
+    fill_targets(ids.subspan(1), data.info().bos, rows(out.targets));
+    fill_document_starts(ids.first(ids.size() - 1), data.info().bos, options_.separate_documents,
+                         i * length, rows(out.document_starts));
+    out.domains.push_back(draw.domain);
+  }
+  return out;
+}
+
+std::int64_t TrainingData::scored_targets(std::int64_t step) const {
+  const std::int64_t length = options_.sequence_length;
+  std::vector<std::int32_t> targets(static_cast<std::size_t>(length));
+  std::int64_t scored = 0;
+  for (std::int64_t i = 0; i < options_.sequences_per_step; ++i) {
+    const Draw draw = order_.draw(step, i);
+    const TokenData& data = domains_[static_cast<std::size_t>(draw.domain)].data;
+    data.read(Split::kTrain, draw.window * length + 1, targets);
+    scored += length - std::ranges::count(targets, data.info().bos);
+  }
+  return scored;
+}
+
+}  // namespace bam

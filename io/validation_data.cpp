@@ -1,0 +1,86 @@
+#include "io/validation_data.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "io/sequence_rows.h"
+#include "runtime/check.h"
+#include "runtime/cross_entropy.h"
+
+namespace bam {
+
+ValidationData::ValidationData(TokenData data, std::int64_t sequence_length, std::int64_t tokens,
+                               int domain, bool separate_documents)
+    : data_(std::move(data)),
+      length_(sequence_length),
+      domain_(domain),
+      separate_documents_(separate_documents) {
+  check(length_ > 0, "windows of ", length_, " tokens");
+  const std::int64_t all = data_.documents(Split::kValidation);
+  check_input(all > 0, data_.path().string(), ": /validation/tokens: empty");
+  while (documents_ < all && tokens_ < tokens) {
+    bytes_ += document_bytes(documents_);
+    tokens_ = data_.document_offset(Split::kValidation, ++documents_);
+  }
+}
+
+std::int64_t ValidationData::windows() const {
+  return tokens_ == 0 ? 0 : (tokens_ - 1 + length_ - 1) / length_;
+}
+
+void ValidationData::fill(std::int64_t window, std::int64_t first_row, const Batch& out) const {
+  const std::int32_t bos = data_.info().bos;
+  const auto rows = [&](const Tensor& tensor) {
+    return tensor.slice(first_row, first_row + length_).span<std::int32_t>();
+  };
+  // Past the end of the stream there is BOS alone: it is never a target, and starts a document.
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(length_) + 1, bos);
+  const std::int64_t begin = std::min(window * length_, tokens_);
+  const std::int64_t end = std::min(begin + length_ + 1, tokens_);
+  data_.read(Split::kValidation, begin,
+             std::span(ids).first(static_cast<std::size_t>(end - begin)));
+  const std::span<const std::int32_t> inputs(ids.data(), static_cast<std::size_t>(length_));
+  std::ranges::copy(inputs, rows(out.tokens).begin());
+  fill_targets(std::span<const std::int32_t>(ids).subspan(1), bos, rows(out.targets));
+  fill_document_starts(inputs, bos, separate_documents_, first_row, rows(out.document_starts));
+}
+
+void ValidationData::find_documents(std::int64_t window, std::span<const std::int32_t> targets,
+                                    std::span<std::int64_t> documents) const {
+  std::int64_t token = window * length_ + 1;  // in the stream, of the row's target
+  std::int64_t document = 0;
+  std::int64_t document_end = 0;
+  for (std::size_t i = 0; i < targets.size(); ++i, ++token) {
+    if (targets[i] == kNotScored) {
+      continue;
+    }
+    if (token >= document_end) {
+      document = data_.document_of(Split::kValidation, token);
+      document_end = data_.document_offset(Split::kValidation, document + 1);
+    }
+    documents[i] = document;
+  }
+}
+
+ValidationBatch ValidationData::batch(Stream& stream, std::int64_t first, std::int64_t count,
+                                      std::vector<std::int64_t> rank_sequences) const {
+  check(first >= 0 && count >= 0, "validation windows [", first, ", ", first + count, ")");
+  const std::int64_t rows = count * length_;
+  ValidationBatch out;
+  out.batch = {count, length_, {stream, {rows}, DType::kInt32}, {stream, {rows}, DType::kInt32},
+               {stream, {rows}, DType::kInt32},
+               std::vector<int>(static_cast<std::size_t>(count), domain_),
+               std::move(rank_sequences)};
+  out.documents.assign(static_cast<std::size_t>(rows), -1);
+  for (std::int64_t i = 0; i < count; ++i) {
+    fill(first + i, i * length_, out.batch);
+    const Tensor targets = out.batch.targets.slice(i * length_, (i + 1) * length_);
+    find_documents(first + i, targets.span<std::int32_t>(),
+                   std::span(out.documents)
+                       .subspan(static_cast<std::size_t>(i * length_),
+                                static_cast<std::size_t>(length_)));
+  }
+  return out;
+}
+
+}  // namespace bam
