@@ -20,18 +20,6 @@ DType activations_of(Precision precision) {
   return precision == Precision::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
 }
 
-void add_sums(const RoutingSums& part, RoutingSums& sum) {
-  sum.chosen.resize(part.chosen.size());
-  sum.gates.resize(part.gates.size());
-  for (std::size_t e = 0; e < part.gates.size(); ++e) {
-    sum.chosen[e] += part.chosen[e];
-    sum.gates[e] += part.gates[e];
-  }
-  sum.entropy += part.entropy;
-  sum.squared_log_sum += part.squared_log_sum;
-  sum.tokens += part.tokens;
-}
-
 std::vector<RoutingSums> sums_by_domain(Stream& stream, const Batch& batch, int domains,
                                         const RouterSaved& router) {
   const std::int64_t experts = router.probabilities.cols();

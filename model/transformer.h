@@ -4,14 +4,9 @@
 #include <vector>
 
 #include "model/block.h"
+#include "model/routing_statistics.h"
 
 namespace bam {
-
-/// What routing did in one layer over this rank's tokens, domain by domain.
-struct LayerRouting {
-  std::vector<RoutingSums> attention;  // one a domain; empty without an attention router
-  std::vector<RoutingSums> ffn;        // one a domain; empty in a dense model
-};
 
 /// Everything backward needs of one micro-batch.
 struct Saved {
