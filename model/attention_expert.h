@@ -2,16 +2,11 @@
 
 #include <optional>
 
+#include "model/key_value_cache.h"
 #include "model/micro_batch.h"
 #include "model/parameter_store.h"
 
 namespace bam {
-
-/// Keys and values of some sequences, rotated. (n, kv_heads * head_dim) each.
-struct KeysValues {
-  Tensor k;
-  Tensor v;
-};
 
 /// The projection to keys and values: an expert's own, or one for all experts (shared KV).
 class KeyValueProjection {
@@ -32,7 +27,8 @@ class KeyValueProjection {
 
 /// What one attention's backward needs of some sequences; m queries over n keys.
 struct AttentionSaved {
-  Tensor query_rows;  // (m) int32: rows the queries stand at
+  Tensor rows;        // (m) int32: which of the layer's rows ask
+  Tensor query_rows;  // (m) int32: key rows they stand at
   Tensor input;       // (m, d_model): h of those rows
   Tensor positions;   // (m) int32
   Tensor q;           // (m, d_model), rotated

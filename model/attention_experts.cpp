@@ -57,16 +57,16 @@ AttentionExperts::AttentionExperts(const ModelConfig& config, const ParameterSto
 
 void AttentionExperts::forward(Stream& stream, const SequenceRows& sequences,
                                const Tensor& rope_table, AttentionSliceSaved& saved,
-                               const Tensor& sum) const {
+                               const Tensor& sum, LayerCache* cache) const {
   if (shared_kv_ && !experts_.empty()) {
-    saved.shared_kv = shared_kv_->forward(stream, saved.h, sequences.positions, rope_table);
+    saved.shared_kv = keys_values(stream, sequences, rope_table, *shared_kv_, saved.h, cache, 0);
   }
   saved.experts.resize(experts_.size());
   for (std::size_t e = 0; e < experts_.size(); ++e) {
     AttentionSliceSaved::OfExpert& own = saved.experts[e];
     select_queries(stream, sequences, held_[e], saved, own);
     if (!shared_kv_) {
-      own.kv = own_kv_[e].forward(stream, saved.h, sequences.positions, rope_table);
+      own.kv = keys_values(stream, sequences, rope_table, own_kv_[e], saved.h, cache, e);
     }
     const KeysValues& kv = shared_kv_ ? saved.shared_kv : own.kv;
     experts_[e].attend(stream, sequences, kv, rope_table, own.attention);
@@ -77,8 +77,17 @@ void AttentionExperts::forward(Stream& stream, const SequenceRows& sequences,
     }
     const Tensor projected = zeros(stream, {weighted.rows(), sum.cols()});
     experts_[e].project(stream, weighted, projected);
-    scatter_add_rows(stream, projected, own.attention.query_rows, sum);
+    scatter_add_rows(stream, projected, own.attention.rows, sum);
   }
+}
+
+KeysValues AttentionExperts::keys_values(Stream& stream, const SequenceRows& sequences,
+                                         const Tensor& rope_table,
+                                         const KeyValueProjection& projection, const Tensor& h,
+                                         LayerCache* cache, std::size_t entry) const {
+  KeysValues fresh = projection.forward(stream, h, sequences.positions, rope_table);
+  const std::int64_t seen = sequences.shape.keys() - sequences.count();
+  return cache == nullptr ? fresh : cache->append(stream, entry, fresh, seen);
 }
 
 void AttentionExperts::select_queries(Stream& stream, const SequenceRows& sequences, int expert,
@@ -86,18 +95,19 @@ void AttentionExperts::select_queries(Stream& stream, const SequenceRows& sequen
                                       AttentionSliceSaved::OfExpert& own) const {
   AttentionSaved& attention = own.attention;
   if (!sparse_) {
+    attention.rows = sequences.rows;
     attention.query_rows = sequences.rows;
     attention.input = saved.h;
     attention.positions = sequences.positions;
     own.row_gates = saved.gates;
     return;
   }
-  attention.query_rows = rows_using(stream, saved.gates, std::span(&expert, 1));
-  const std::int64_t m = attention.query_rows.rows();
-  attention.input = gathered(stream, saved.h, attention.query_rows);
-  attention.positions =
-      gathered(stream, sequences.positions, attention.query_rows).reshape({m});
-  own.row_gates = gathered(stream, saved.gates, attention.query_rows);
+  attention.rows = rows_using(stream, saved.gates, std::span(&expert, 1));
+  const Shape m = {attention.rows.rows()};
+  attention.query_rows = gathered(stream, sequences.rows, attention.rows).reshape(m);
+  attention.positions = gathered(stream, sequences.positions, attention.rows).reshape(m);
+  attention.input = gathered(stream, saved.h, attention.rows);
+  own.row_gates = gathered(stream, saved.gates, attention.rows);
 }
 
 Tensor AttentionExperts::weighted_output(Stream& stream, const AttentionSliceSaved::OfExpert& own,
@@ -117,7 +127,7 @@ void AttentionExperts::backward(Stream& stream, const SequenceRows& sequences,
   std::vector<KeysValues> shared_gradients;
   for (std::size_t e = 0; e < experts_.size(); ++e) {
     const AttentionSliceSaved::OfExpert& own = saved.experts[e];
-    const Tensor& rows = own.attention.query_rows;
+    const Tensor& rows = own.attention.rows;
     const Tensor dy_rows = sparse_ ? gathered(stream, dy, rows) : dy;
     const Tensor weighted = weighted_output(stream, own, held_[e]);
     const Tensor u = experts_[e].project_backward(stream, dy_rows, weighted);

@@ -31,9 +31,10 @@ class AttentionExperts {
   /// The experts' numbers, ascending.
   const std::vector<int>& held() const { return held_; }
 
-  /// sum (n, d_model) fp32 += the experts' gated outputs; saved.h and saved.gates are given.
+  /// sum (n, d_model) fp32 += the experts' gated outputs; saved.h and saved.gates are given. With a
+  /// cache, the rows' keys and values join those of the rows before them.
   void forward(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
-               AttentionSliceSaved& saved, const Tensor& sum) const;
+               AttentionSliceSaved& saved, const Tensor& sum, LayerCache* cache = nullptr) const;
 
   /// From dy (n, d_model) of h's dtype: dh (n, d_model) fp32 += ..., d_gates (n, experts) fp32 +=
   /// the held experts' columns (empty where there is no gate), and all weight gradients.
@@ -42,6 +43,9 @@ class AttentionExperts {
                 const Tensor& d_gates) const;
 
  private:
+  KeysValues keys_values(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
+                         const KeyValueProjection& projection, const Tensor& h, LayerCache* cache,
+                         std::size_t entry) const;
   void select_queries(Stream& stream, const SequenceRows& sequences, int expert,
                       const AttentionSliceSaved& saved, AttentionSliceSaved::OfExpert& own) const;
   Tensor weighted_output(Stream& stream, const AttentionSliceSaved::OfExpert& own,

@@ -112,8 +112,9 @@ void AttentionLayer::start(Stream& stream, const MicroBatch& micro, const Tensor
 }
 
 void AttentionLayer::own(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
-                         AttentionLayerSaved& saved, const Tensor& sum) const {
-  experts_.forward(stream, micro.own, rope_table, saved.slices[0], sum);
+                         AttentionLayerSaved& saved, const Tensor& sum,
+                         LayerCache* cache) const {
+  experts_.forward(stream, micro.own, rope_table, saved.slices[0], sum, cache);
 }
 
 void AttentionLayer::others(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,

@@ -37,7 +37,7 @@ class AttentionLayer {
              AttentionLayerSaved& saved, AttentionFlight& flight) const;
   /// sum (n, d_model) fp32 += held experts on this rank's sequences.
   void own(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
-           AttentionLayerSaved& saved, const Tensor& sum) const;
+           AttentionLayerSaved& saved, const Tensor& sum, LayerCache* cache) const;
   /// Held experts on the other ranks' sequences as they arrive; results go back at once.
   void others(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
               AttentionLayerSaved& saved, AttentionFlight& flight) const;

@@ -22,7 +22,7 @@ Tensor Block::for_routers(Stream& stream, const Tensor& h) const {
 }
 
 Tensor Block::forward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
-                      const Tensor& x, BlockSaved& saved) const {
+                      const Tensor& x, BlockSaved& saved, LayerCache* cache) const {
   saved.h = Tensor(stream, x.shape(), activations_);
   saved.statistics = Tensor(stream, {x.rows(), 2}, DType::kFloat32);
   layer_norm(stream, x, norm_.value, norm_epsilon_, saved.h, saved.statistics);
@@ -34,7 +34,7 @@ Tensor Block::forward(Stream& stream, const MicroBatch& micro, const Tensor& rop
   FfnFlight ffn;
   ffn_.start(stream, saved.h, h32, saved.ffn, ffn);
   attention_.start(stream, micro, saved.h, h32, saved.attention, attention);
-  attention_.own(stream, micro, rope_table, saved.attention, y);     // covers both transfers
+  attention_.own(stream, micro, rope_table, saved.attention, y, cache);  // covers both transfers
   attention_.others(stream, micro, rope_table, saved.attention, attention);
   ffn_.arrivals(stream, saved.ffn, ffn);                             // covers the results' return
   ffn_.own(stream, saved.h, saved.ffn, ffn, y);                      // covers the combine

@@ -22,9 +22,9 @@ class Block {
   Block(const ModelConfig& config, const ParameterStore& store, const Placement& placement,
         int layer, Exchange& exchange, DType activations);
 
-  /// y (n, d_model) fp32 from x (n, d_model) fp32.
+  /// y (n, d_model) fp32 from x (n, d_model) fp32. With a cache: the rows go on where it ends.
   Tensor forward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table, const Tensor& x,
-                 BlockSaved& saved) const;
+                 BlockSaved& saved, LayerCache* cache = nullptr) const;
   /// dx (n, d_model) fp32 holds dy and receives the gradient of x: through the residual (already
   /// there) and through the block.
   void backward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table, const Tensor& x,

@@ -1,5 +1,6 @@
 #include "model/micro_batch.h"
 
+#include "runtime/elementwise.h"
 #include "runtime/sparse_gates.h"
 
 namespace bam {
@@ -43,8 +44,7 @@ RingStep ring_step(Stream& stream, const ModelConfig& config, const Batch& batch
 
 MicroBatch lay_out(Stream& stream, const ModelConfig& config, const Batch& batch,
                    Exchange& exchange, int slices_per_peer) {
-  MicroBatch out{.batch = &batch,
-                 .own = sequence_rows(stream, config, batch.sequences, batch.length,
+  MicroBatch out{.own = sequence_rows(stream, config, batch.sequences, batch.length,
                                       batch.document_starts),
                  .ring = {}};
   if (!config.has_attention_experts()) {
@@ -72,6 +72,18 @@ MicroBatch lay_out(Stream& stream, const ModelConfig& config, const Batch& batch
     }
   }
   return out;
+}
+
+MicroBatch lay_out_next(Stream& stream, const ModelConfig& config, std::int64_t seen,
+                        std::int64_t count) {
+  const Tensor starts(stream, {seen + count}, DType::kInt32);
+  fill_zero(stream, starts);
+  const Tensor rows = ascending(stream, seen, count);
+  return {.own = {.shape = {1, seen + count, config.n_heads, config.n_kv_heads, config.head_dim()},
+                  .positions = rows,
+                  .rows = rows,
+                  .document_starts = starts},
+          .ring = {}};
 }
 
 }  // namespace bam

@@ -57,9 +57,7 @@ const Parameter& Transformer::output() const {
 }
 
 void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& saved) const {
-  if (rope_table_.rows() < batch.length) {
-    rope_table_ = rope_table(stream, batch.length, config_.head_dim(), config_.rope_theta);
-  }
+  grow_rope_table(stream, batch.length);
   saved.micro = lay_out(stream, config_, batch, exchange_, options_.slices_per_peer);
   Tensor x(stream, {batch.rows(), config_.d_model}, DType::kFloat32);
   embedding(stream, batch.tokens, store_.at("embedding").value, x);
@@ -81,6 +79,30 @@ void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& 
   saved.final_statistics = Tensor(stream, {x.rows(), 2}, DType::kFloat32);
   layer_norm(stream, x, store_.at("final_norm").value, config_.norm_epsilon, saved.hidden,
              saved.final_statistics);
+}
+
+void Transformer::grow_rope_table(Stream& stream, std::int64_t positions) const {
+  if (rope_table_.rows() < positions) {
+    rope_table_ = rope_table(stream, positions, config_.head_dim(), config_.rope_theta);
+  }
+}
+
+Tensor Transformer::next_logits(Stream& stream, const Tensor& tokens, KeyValueCache& cache) const {
+  const std::int64_t m = tokens.rows();
+  grow_rope_table(stream, cache.capacity);
+  const MicroBatch micro = lay_out_next(stream, config_, cache.length, m);
+  Tensor x(stream, {m, config_.d_model}, DType::kFloat32);
+  embedding(stream, tokens, store_.at("embedding").value, x);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    BlockSaved unused;
+    x = blocks_[i].forward(stream, micro, rope_table_, x, unused, &cache.layers[i]);
+  }
+  cache.length += m;
+  const Tensor hidden(stream, {1, config_.d_model}, activations_of(options_.precision));
+  const Tensor statistics(stream, {1, 2}, DType::kFloat32);
+  layer_norm(stream, x.slice(m - 1, m), store_.at("final_norm").value, config_.norm_epsilon, hidden,
+             statistics);
+  return logits(stream, hidden);
 }
 
 LayerRouting Transformer::routing_of(Stream& stream, const Batch& batch,

@@ -56,9 +56,14 @@ class Transformer {
   void backward(Stream& stream, const Batch& batch, Saved& saved, const Tensor& d_hidden,
                 const std::vector<BalanceTerm>& balance) const;
 
+  /// Logits (1, vocabulary) fp32 of the token after `tokens` (m) int32, which continue the cached
+  /// sequence; the cache grows by m.
+  Tensor next_logits(Stream& stream, const Tensor& tokens, KeyValueCache& cache) const;
+
   const ModelConfig& config() const { return config_; }
 
  private:
+  void grow_rope_table(Stream& stream, std::int64_t positions) const;
   const Parameter& output() const;
   Tensor logits(Stream& stream, const Tensor& hidden) const;
   LayerRouting routing_of(Stream& stream, const Batch& batch, const BlockSaved& saved) const;

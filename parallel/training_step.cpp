@@ -1,0 +1,76 @@
+#include "parallel/training_step.h"
+
+#include <cmath>
+
+#include "runtime/check.h"
+
+namespace bam {
+namespace {
+
+double sum_of(const Tensor& losses) {
+  double sum = 0;
+  for (const float loss : losses.span<float>()) {
+    sum += loss;
+  }
+  return sum;
+}
+
+void add_routing(const std::vector<LayerRouting>& part, std::vector<LayerRouting>& sum) {
+  if (sum.empty()) {
+    sum = part;
+    return;
+  }
+  std::vector<double> numbers = flatten(sum);
+  const std::vector<double> addends = flatten(part);
+  check(numbers.size() == addends.size(), "routing of ", addends.size(), " numbers, not ",
+        numbers.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] += addends[i];
+  }
+  unflatten(numbers, sum);
+}
+
+}  // namespace
+
+StepReport TrainingStep::run(Stream& stream, const StepInput& input) {
+  StepReport report;
+  store_.zero_gradients(stream);
+  for (std::int64_t m = 0; m < input.micro_steps; ++m) {
+    micro_step(stream, input, input.batch(m), report);
+  }
+  double loss = report.loss;
+  world_.all_reduce_sum(stream, std::span(&loss, 1)).wait(stream);
+  report.loss = loss / input.scored_targets;
+  const ShardedOptimizer::StepResult update =
+      optimizer_.step(stream, input.learning_rate, input.step, std::isfinite(report.loss));
+  report.gradient_norm = update.gradient_norm;
+  report.skipped = update.skipped;
+  return report;
+}
+
+void TrainingStep::micro_step(Stream& stream, const StepInput& input, const Batch& batch,
+                              StepReport& report) {
+  Saved saved;
+  model_.forward(stream, batch, keep_, saved);
+
+  // Balancing needs every rank's counts; their sum travels while the output head is computed.
+  std::vector<double> routing = flatten(saved.routing);
+  Pending summed = world_.all_reduce_sum(stream, routing);
+  const auto [losses, d_hidden] =
+      model_.losses_and_gradient(stream, batch, saved, 1.0 / input.scored_targets);
+  summed.wait(stream);
+  unflatten(routing, saved.routing);
+
+  const double rows = input.rows / static_cast<double>(input.micro_steps);
+  const double share = rows / input.rows;
+  model_.backward(stream, batch, saved, d_hidden,
+                  balance_terms(model_.config(), saved.routing, share, rows));
+
+  report.loss += sum_of(losses);
+  const AuxiliaryLoss auxiliary = auxiliary_loss(model_.config(), saved.routing);
+  report.balance_loss += auxiliary.balance * share;
+  report.z_loss += auxiliary.z * share;
+  add_routing(saved.routing, report.routing);
+}
+
+}  // namespace bam

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+
+#include "model/transformer.h"
+#include "parallel/communicator.h"
+#include "parallel/sharded_optimizer.h"
+
+namespace bam {
+
+/// What one optimiser step is computed from.
+struct StepInput {
+  std::int64_t step = 1;          // 1 for the first
+  double learning_rate = 0;
+  std::int64_t micro_steps = 1;
+  double scored_targets = 0;      // of the whole step, over all ranks
+  double rows = 0;                // positions of the whole step, over all ranks
+  std::function<Batch(std::int64_t micro_step)> batch;  // this rank's part
+};
+
+/// What one optimiser step did, over all ranks.
+struct StepReport {
+  double loss = 0;           // negative log-likelihood a scored target, nats
+  double balance_loss = 0;   // weighted, summed over layers
+  double z_loss = 0;
+  double gradient_norm = 0;  // before clipping
+  bool skipped = false;      // loss or gradient was not finite: weights are as they were
+  std::vector<LayerRouting> routing;
+};
+
+/// One step of training on every rank: forward, backward and update. All loss terms are divided by
+/// global counts, so gradients are only ever summed and the numbers do not depend on the layout.
+class TrainingStep {
+ public:
+  /// The arguments outlive it.
+  TrainingStep(const Transformer& model, ParameterStore& store, ShardedOptimizer& optimizer,
+               Communicator& world, Keep keep)
+      : model_(model), store_(store), optimizer_(optimizer), world_(world), keep_(keep) {}
+
+  StepReport run(Stream& stream, const StepInput& input);
+
+ private:
+  void micro_step(Stream& stream, const StepInput& input, const Batch& batch, StepReport& report);
+
+  const Transformer& model_;
+  ParameterStore& store_;
+  ShardedOptimizer& optimizer_;
+  Communicator& world_;
+  Keep keep_;
+};
+
+}  // namespace bam
