@@ -1,7 +1,18 @@
 #include "launch/commands.h"
 
-namespace bam {
+#include <array>
 
-std::span<const Command> commands() { return {}; }
+#include "launch/data_command.h"
+
+namespace bam {
+namespace {
+
+constexpr std::array kCommands = {
+    Command{"data", "text to token data sets and a tokenizer", data_command},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
 
 }  // namespace bam
