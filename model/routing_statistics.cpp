@@ -27,6 +27,13 @@ double mean_squared_log_sum(const RoutingSums& sums) {
   return sums.tokens == 0 ? 0 : sums.squared_log_sum / sums.tokens;
 }
 
+void add_domains(const std::vector<RoutingSums>& part, std::vector<RoutingSums>& sum) {
+  sum.resize(part.size());
+  for (std::size_t domain = 0; domain < part.size(); ++domain) {
+    add_sums(part[domain], sum[domain]);
+  }
+}
+
 std::vector<double> load_share(const RoutingSums& sums) {
   const double slots = std::accumulate(sums.chosen.begin(), sums.chosen.end(), 0.0);
   std::vector<double> share = sums.chosen;
@@ -48,6 +55,14 @@ void add_sums(const RoutingSums& part, RoutingSums& sum) {
   sum.entropy += part.entropy;
   sum.squared_log_sum += part.squared_log_sum;
   sum.tokens += part.tokens;
+}
+
+void add_routing(const std::vector<LayerRouting>& part, std::vector<LayerRouting>& sum) {
+  sum.resize(part.size());
+  for (std::size_t layer = 0; layer < part.size(); ++layer) {
+    add_domains(part[layer].attention, sum[layer].attention);
+    add_domains(part[layer].ffn, sum[layer].ffn);
+  }
 }
 
 RoutingSums over_domains(const std::vector<RoutingSums>& domains) {

@@ -17,6 +17,8 @@ struct LayerRouting {
 
 /// sum += part, number by number. `sum` may be empty.
 void add_sums(const RoutingSums& part, RoutingSums& sum);
+/// sum += part, layer by layer and domain by domain. `sum` may be empty.
+void add_routing(const std::vector<LayerRouting>& part, std::vector<LayerRouting>& sum);
 /// Over all domains.
 RoutingSums over_domains(const std::vector<RoutingSums>& domains);
 

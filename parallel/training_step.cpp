@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "runtime/check.h"
-
 namespace bam {
 namespace {
 
@@ -13,21 +11,6 @@ double sum_of(const Tensor& losses) {
     sum += loss;
   }
   return sum;
-}
-
-void add_routing(const std::vector<LayerRouting>& part, std::vector<LayerRouting>& sum) {
-  if (sum.empty()) {
-    sum = part;
-    return;
-  }
-  std::vector<double> numbers = flatten(sum);
-  const std::vector<double> addends = flatten(part);
-  check(numbers.size() == addends.size(), "routing of ", addends.size(), " numbers, not ",
-        numbers.size());
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    numbers[i] += addends[i];
-  }
-  unflatten(numbers, sum);
 }
 
 }  // namespace

@@ -8,7 +8,11 @@
 
 namespace bam {
 
-/// A stateless source of random numbers: Philox4x32-10 (Salmon et al., SC11) keyed by a seed and a
+/// Ten rounds of Philox4x32 (Salmon et al., SC11).
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key);
+
+/// A stateless source of random numbers: Philox4x32-10 keyed by a seed and a
 /// name, counted by position, so that element i is the same wherever and whenever it is drawn.
 class Random {
  public:
@@ -22,7 +26,7 @@ class Random {
 
  private:
   std::array<std::uint32_t, 2> key_;
-  std::uint32_t stream_;
+  std::uint64_t name_hash_;
 };
 
 /// out[i] = N(0, deviation^2), element i of `random` at position first + i (Box-Muller). fp32.

@@ -1,0 +1,141 @@
+#include "launch/eval_command.h"
+
+#include <chrono>
+#include <iostream>
+
+#include "io/bootstrap.h"
+#include "io/content_hash.h"
+#include "io/text_file.h"
+#include "launch/command_line.h"
+#include "launch/evaluation.h"
+#include "launch/exit_codes.h"
+#include "launch/loaded_model.h"
+#include "launch/routing_json.h"
+#include "model/flops.h"
+
+namespace bam {
+namespace {
+
+namespace options = boost::program_options;
+
+struct Request {
+  std::string checkpoint;
+  std::vector<std::string> data;  // "name=path"
+  std::string json;
+  std::int64_t tokens = 0;
+  std::int64_t sequences = 0;
+};
+
+std::optional<Request> read_request(std::span<const std::string> arguments) {
+  Request request;
+  CommandLine line{.usage = "bam eval CHECKPOINT --data NAME=FILE.h5 ...",
+                   .options = {}, .positional = {}};
+  line.options.add_options()
+      ("checkpoint", options::value(&request.checkpoint)->required(), "checkpoint or run folder")
+      ("data", options::value(&request.data)->required()->multitoken()->composing(),
+       "token data set of a domain, NAME=FILE.h5; its validation split is scored")
+      ("tokens", options::value(&request.tokens)->default_value(32768),
+       "tokens a domain, rounded up to whole documents")
+      ("sequences", options::value(&request.sequences)->default_value(32),
+       "sequences computed at once, over all ranks")
+      ("json", options::value(&request.json), "write every document's score and the routing here");
+  line.positional.add("checkpoint", 1);
+  if (!read_command_line(std::move(line), arguments)) {
+    return std::nullopt;
+  }
+  check_input(request.tokens > 0, "--tokens: ", request.tokens, " where a positive number was expected");
+  check_input(request.sequences > 0, "--sequences: ", request.sequences,
+              " where a positive number was expected");
+  return request;
+}
+
+struct NamedPath {
+  std::string name;
+  std::string path;
+};
+
+NamedPath split(const std::string& argument) {
+  const std::size_t equals = argument.find('=');
+  check_input(equals != std::string::npos && equals > 0 && equals + 1 < argument.size(),
+              "--data: ", argument, " where NAME=FILE.h5 was expected");
+  return {argument.substr(0, equals), argument.substr(equals + 1)};
+}
+
+ValidationData open_domain(const NamedPath& domain, const CheckpointReader& checkpoint,
+                           const Request& request) {
+  TokenData data = TokenData::open(domain.path);
+  check_input(data.info().tokenizer_hash == hex_of(hash_of(std::string_view(checkpoint.tokenizer()))), domain.path,
+              ": made with another tokenizer than ", request.checkpoint);
+  const RunConfig& config = checkpoint.config();
+  return ValidationData(std::move(data), config.data.sequence_length, request.tokens, 0,
+                        config.model.separate_documents);
+}
+
+nlohmann::json documents_json(const DomainScore& score) {
+  nlohmann::json documents = nlohmann::json::array();
+  for (const DocumentScore& document : score.documents) {
+    documents.push_back(
+        {{"nll", document.nll}, {"tokens", document.tokens}, {"bytes", document.bytes}});
+  }
+  return documents;
+}
+
+void print_row(const std::string& name, const DomainScore& score) {
+  const Interval perplexity = bootstrap(score.documents, perplexity_of);
+  const Interval bits = bootstrap(score.documents, bits_per_byte_of);
+  std::cout << name << ": perplexity " << perplexity.value << " [" << perplexity.low << ", "
+            << perplexity.high << "], bits per byte " << bits.value << " [" << bits.low << ", "
+            << bits.high << "]" << std::endl;
+}
+
+void evaluate_checkpoint(const Request& request, Stream& stream, Communicator& world) {
+  const auto start = std::chrono::steady_clock::now();
+  const CheckpointReader checkpoint(request.checkpoint);
+  Layout layout(stream, world, world.size());
+  MpiExchange exchange(layout.expert_group(), Overlap::kOn);
+  stream.on_poll([&exchange] { exchange.progress(); });
+  const LoadedModel model(stream, checkpoint, exchange, checkpoint.config().training.precision);
+
+  nlohmann::json out = {{"checkpoint", request.checkpoint}, {"routing", nlohmann::json::array()}};
+  double flops = 0;
+  for (const std::string& argument : request.data) {
+    const NamedPath domain = split(argument);
+    const ValidationData data = open_domain(domain, checkpoint, request);
+    const DomainScore score =
+        evaluate(stream, model.transformer(), data, world, layout, request.sequences);
+    flops += forward_flops(model.config(), static_cast<double>(data.windows()),
+                           static_cast<double>(checkpoint.config().data.sequence_length));
+    out["domains"][domain.name]["documents"] = documents_json(score);
+    for (nlohmann::json& entry : routing_json(score.routing, {domain.name})) {
+      out["routing"].push_back(std::move(entry));
+    }
+    if (world.rank() == 0) {
+      print_row(domain.name, score);
+    }
+  }
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  out["flops"] = flops;
+  out["seconds"] = elapsed.count();
+  if (world.rank() == 0 && !request.json.empty()) {
+    write_file(request.json, out.dump(1));
+  }
+}
+
+}  // namespace
+
+int eval_command(std::span<const std::string> arguments) {
+  const std::optional<Request> request = read_request(arguments);
+  if (!request) {
+    return kDone;
+  }
+  MpiSession session;
+  return session.guarded([&] {
+    Memory memory;
+    Stream stream(memory);
+    Communicator world = Communicator::world(session);
+    evaluate_checkpoint(*request, stream, world);
+    return static_cast<int>(kDone);
+  });
+}
+
+}  // namespace bam

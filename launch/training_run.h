@@ -1,0 +1,73 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "io/batches.h"
+#include "io/checkpoint_reader.h"
+#include "io/metrics.h"
+#include "io/run_config.h"
+#include "io/validation_data.h"
+#include "launch/progress.h"
+#include "launch/stop_signal.h"
+#include "parallel/layout.h"
+#include "parallel/learning_rate.h"
+#include "parallel/mpi_exchange.h"
+#include "parallel/training_step.h"
+
+namespace bam {
+
+/// One phase of training on this rank: everything it owns, and the loop over its steps.
+class TrainingRun {
+ public:
+  /// Takes its weights from the newest checkpoint in `folder`, else from config.init_from, else
+  /// draws them. Throws BadInput where config, data and checkpoint do not fit each other.
+  TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
+              std::filesystem::path folder);
+
+  /// Trains to the last step, or to the step at which a signal was seen; writes a checkpoint there.
+  /// Returns the exit code.
+  int run();
+
+ private:
+  void start_from_checkpoint(const CheckpointReader& checkpoint, bool resumes);
+  void draw_weights();
+  void open_validation();
+  Batch batch(std::int64_t step, std::int64_t micro_step);
+  StepReport train_step();
+  void after_step(const StepReport& report, double seconds, int signal);
+  void validate(nlohmann::json& line);
+  void report_step(const StepReport& report, double seconds, nlohmann::json line);
+  void write_checkpoint();
+  int agreed_signal();
+  double step_flops() const;
+  double scored_tokens() const;
+
+  Stream& stream_;
+  Communicator& world_;
+  RunConfig config_;
+  proto::RunConfig text_;
+  std::filesystem::path folder_;
+  StopSignal stop_signal_;
+  Layout layout_;
+  Placement placement_;
+  MpiExchange exchange_;
+  ParameterStore store_;
+  ShardedOptimizer optimizer_;
+  Transformer model_;
+  TrainingStep training_step_;
+  LearningRate learning_rate_;
+  TrainingData data_;
+  std::vector<ValidationData> validation_;
+  std::string tokenizer_;        // the SentencePiece model's bytes
+  std::vector<Lineage> parents_;
+  std::int64_t step_ = 0;        // done
+  std::int64_t tokens_before_ = 0;  // trained on before this phase
+  double seconds_ = 0;           // of training in this phase
+  double ceiling_ = 0;           // of all ranks
+  std::optional<MetricsLog> metrics_;  // rank 0
+  ProgressPrinter printer_;
+};
+
+}  // namespace bam
