@@ -1,0 +1,82 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "model/parameter_store.h"
+#include "parallel/communicator.h"
+
+namespace bam {
+
+struct OptimizerSettings {
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double epsilon = 1e-8;
+  double weight_decay = 0.1;
+  std::vector<Role> no_decay = {Role::kNorm};
+  double clip_norm = 1.0;  // 0: off
+};
+
+/// The fp32 state of one tile, on the rank that owns it.
+struct OwnedTile {
+  Tile tile;
+  std::span<float> weight;
+  std::span<float> first_moment;   // empty where the weight is frozen
+  std::span<float> second_moment;  // likewise
+};
+
+/// AdamW with its state sharded over the ranks that hold copies of a weight (ZeRO stage 1, arXiv
+/// 1910.02054): experts over the data-parallel group, all else over the world. Each tile has one
+/// owner, which keeps the fp32 weight and the moments, sums the copies' gradients in rank order and
+/// sends the new values back.
+class ShardedOptimizer {
+ public:
+  /// Every argument outlives it. Weights are not set; moments are zero.
+  ShardedOptimizer(Stream& stream, ParameterStore& store, Communicator& world,
+                   Communicator& data_group, OptimizerSettings settings);
+
+  struct StepResult {
+    double gradient_norm = 0;  // of the whole model, before clipping
+    bool skipped = false;      // not finite: nothing was changed, on any rank
+  };
+  /// One update from the stores' gradients (which are summed over copies on the way). `step` counts
+  /// from 1; with `loss_is_finite` false on any rank, or a gradient that is not, the step is skipped.
+  StepResult step(Stream& stream, double learning_rate, std::int64_t step, bool loss_is_finite);
+
+  /// Visits this rank's tiles, to save them or to set them (then call publish).
+  void for_each_owned_tile(const std::function<void(const OwnedTile&)>& visit);
+  /// Copies the owned fp32 weights into the store, rounded to its dtype, on every rank.
+  void publish(Stream& stream);
+
+  /// Bytes of fp32 masters (where the store is not fp32 itself) and moments on this rank.
+  std::size_t state_bytes() const;
+
+ private:
+  struct Piece {
+    Tile tile;
+    Parameter* parameter;
+    int owner;           // rank within the group
+    Tensor master;       // (elements) fp32; the store's own elements where they are fp32
+    Tensor moments;      // (2, elements) fp32; empty where frozen or owned elsewhere
+  };
+  struct Shard {         // pieces of the weights that one group holds copies of
+    Communicator* group;
+    std::vector<Piece> pieces;
+  };
+
+  Shard deal(Stream& stream, Communicator& group, bool experts);
+  void sum_gradients(Stream& stream, Shard& shard);
+  double squared_gradient_norm(Stream& stream);
+  void update(Stream& stream, Piece& piece, double learning_rate, double scale,
+              std::int64_t step);
+  void publish(Stream& stream, Shard& shard);
+  bool decays(const ParameterSpec& spec) const;
+
+  ParameterStore& store_;
+  Communicator& world_;
+  OptimizerSettings settings_;
+  std::vector<Shard> shards_;
+};
+
+}  // namespace bam
