@@ -3,12 +3,16 @@
 #include <array>
 
 #include "launch/data_command.h"
+#include "launch/pipeline_command.h"
+#include "launch/report_command.h"
 
 namespace bam {
 namespace {
 
 constexpr std::array kCommands = {
     Command{"data", "text to token data sets and a tokenizer", data_command},
+    Command{"report", "write the report of a run: one HTML file", report_command},
+    Command{"pipeline", "run a recipe, from text to evaluated mixtures", pipeline_command},
 };
 
 }  // namespace

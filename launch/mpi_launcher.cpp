@@ -1,0 +1,77 @@
+#include "launch/mpi_launcher.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+namespace bam {
+namespace {
+
+int number_in(const std::filesystem::path& file, int otherwise) {
+  int number = otherwise;
+  std::ifstream(file) >> number;
+  return number;
+}
+
+void append(std::vector<std::string>& words, const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+}
+
+}  // namespace
+
+Processors available_processors() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+    return {};
+  }
+  std::set<std::pair<int, int>> cores;
+  Processors found{0, 0};
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed)) {
+      const std::filesystem::path topology =
+          "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology";
+      cores.emplace(number_in(topology / "physical_package_id", 0),
+                    number_in(topology / "core_id", cpu));
+      ++found.threads;
+    }
+  }
+  found.cores = static_cast<int>(cores.size());
+  return found;
+}
+
+ChildCommand MpiLauncher::alone(std::vector<std::string> arguments) const {
+  ChildCommand command{{program.string()}, {{"OMP_NUM_THREADS", std::to_string(processors.cores)}}};
+  append(command.words, arguments);
+  return command;
+}
+
+ChildCommand MpiLauncher::on_ranks(std::int64_t ranks, std::vector<std::string> arguments) const {
+  const auto threads = std::max<std::int64_t>(1, processors.cores / ranks);
+  ChildCommand command{{"mpirun", "-n", std::to_string(ranks)}, {}};
+  if (is_root) {
+    command.words.emplace_back("--allow-run-as-root");
+  }
+  if (!hostfile.empty()) {
+    // Each host deals out its own slots; threads are what the hosts' users set.
+    append(command.words, {"--hostfile", hostfile.string(), "-x", "OMP_NUM_THREADS"});
+  } else if (ranks > processors.cores) {
+    append(command.words, {"--oversubscribe", "--bind-to", "none", "-x", "OMP_NUM_THREADS=1"});
+  } else {
+    append(command.words, {"--map-by", "slot:PE=" + std::to_string(threads), "--bind-to", "core",
+                           "-x", "OMP_NUM_THREADS=" + std::to_string(threads)});
+  }
+  command.words.push_back(program.string());
+  append(command.words, arguments);
+  return command;
+}
+
+MpiLauncher this_machine(std::filesystem::path hostfile) {
+  return {std::filesystem::read_symlink("/proc/self/exe"), std::move(hostfile),
+          available_processors(), geteuid() == 0};
+}
+
+}  // namespace bam

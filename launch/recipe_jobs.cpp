@@ -1,0 +1,222 @@
+#include "launch/recipe_jobs.h"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <span>
+
+#include "io/content_hash.h"
+#include "io/text_file.h"
+#include "io/text_proto.h"
+#include "launch/exit_codes.h"
+#include "launch/recipe_results.h"
+#include "runtime/check.h"
+
+namespace bam {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string hash_of_parts(const std::vector<std::string>& parts) {
+  std::string all;
+  for (const auto& part : parts) {
+    all += std::to_string(part.size()) + ":" + part;
+  }
+  return hex_of(hash_of(all));
+}
+
+void add_file(ContentHash& hash, const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  check_input(file.good(), path.string(), ": cannot be read");
+  std::vector<char> piece(std::size_t{1} << 20);
+  while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())) || file.gcount() > 0) {
+    hash.update(std::as_bytes(std::span(piece.data(), static_cast<std::size_t>(file.gcount()))));
+  }
+}
+
+/// Of a file's bytes, or of all files below a folder in the order of their names.
+std::string text_hash(const fs::path& path) {
+  check_input(fs::exists(path), path.string(), ": there is no such file or folder");
+  std::vector<fs::path> files = {path};
+  if (fs::is_directory(path)) {
+    files.clear();
+    for (const auto& entry : fs::recursive_directory_iterator(path)) {
+      if (entry.is_regular_file()) {
+        files.push_back(entry.path());
+      }
+    }
+    std::sort(files.begin(), files.end());
+  }
+  ContentHash hash;
+  for (const auto& file : files) {
+    add_file(hash, file);
+  }
+  return hex_of(hash.digest());
+}
+
+/// Makes the jobs one after the other, remembering the hashes that later ones build on.
+class JobList {
+ public:
+  JobList(const proto::Recipe& recipe, const RunFolder& folder, const MpiLauncher& launcher)
+      : recipe_(recipe), folder_(folder), launcher_(launcher) {}
+
+  std::vector<Job> make() {
+    add_data();
+    for (const auto& phase : recipe_.phases()) {
+      add_training(phase);
+    }
+    for (const auto& phase : recipe_.phases()) {
+      add_evaluation(phase);
+    }
+    add_results();
+    add_report();
+    return std::move(jobs_);
+  }
+
+ private:
+  /// `commands` run one after the other, until one fails.
+  void add(Job job, std::vector<ChildCommand> commands) {
+    for (const auto& command : commands) {
+      job.commands.push_back(command.text());
+    }
+    hashes_[job.name] = job.recipe_hash;
+    job.run = [commands = std::move(commands)] {
+      for (const auto& command : commands) {
+        if (const int code = run_child(command); code != kDone) {
+          return code;
+        }
+      }
+      return static_cast<int>(kDone);
+    };
+    jobs_.push_back(std::move(job));
+  }
+
+  void add_data() {
+    std::vector<std::string> words = {"data"};
+    std::vector<std::string> parts = {"data", std::to_string(recipe_.vocabulary()),
+                                      std::to_string(recipe_.validation_share())};
+    std::vector<fs::path> outputs;
+    for (const auto& domain : recipe_.domains()) {
+      for (const auto& file : domain.files()) {
+        words.insert(words.end(), {"--domain", domain.name() + "=" + file});
+        parts.push_back(domain.name() + "=" + text_hash(file));
+      }
+      outputs.push_back(folder_.data_of(domain.name()));
+    }
+    words.insert(words.end(), {"--vocabulary", std::to_string(recipe_.vocabulary()), "--out",
+                               folder_.data().string()});
+    if (recipe_.has_validation_share()) {
+      words.insert(words.end(),
+                   {"--validation-share", std::to_string(recipe_.validation_share())});
+    }
+    add({"data", message_of("tokenizer and token data of ", recipe_.domains_size(), " domains"),
+         hash_of_parts(parts), std::move(outputs), {}, {}},
+        {launcher_.alone(words)});
+  }
+
+  void add_training(const proto::Phase& phase) {
+    const std::string& name = phase.name();
+    const auto config = resolved_config(recipe_, phase, folder_);
+    if (phase.kind() == proto::Phase::MIXTURE) {
+      add_upcycling(phase);
+    }
+    const std::int64_t ranks = recipe_.ranks();
+    add({"train-" + name,
+         message_of("train ", name, " (", name_of(phase.kind()), "): ", config.training().steps(),
+                    " steps of ", phase_tokens(config) / std::max<std::int64_t>(1, config.training().steps()),
+                    " tokens on ", ranks, ranks == 1 ? " rank" : " ranks"),
+         hash_of_parts({"train", independent_text(phase), hashes_.at("data"), parent_hashes(phase)}),
+         {folder_.phase(name)}, {}, {}},
+        {launcher_.on_ranks(ranks, {"train", folder_.config_of(name).string(), "--out",
+                                    folder_.phase(name).string()})});
+    write_config_first(name, text_of(config));
+  }
+
+  void add_upcycling(const proto::Phase& phase) {
+    const std::string& name = phase.name();
+    std::vector<std::string> words = {"upcycle", "--config", folder_.config_of(name).string(),
+                                      "--parents"};
+    for (const auto& parent : phase.parents()) {
+      words.push_back(folder_.phase(parent).string());
+    }
+    words.insert(words.end(), {"--out", folder_.upcycled(name).string()});
+    add({"upcycle-" + name, message_of("upcycle ", name, " from ", phase.parents_size(), " models"),
+         hash_of_parts({"upcycle", independent_text(phase), parent_hashes(phase)}),
+         {folder_.upcycled(name)}, {}, {}},
+        {launcher_.alone(words)});
+    write_config_first(name, text_of(resolved_config(recipe_, phase, folder_)));
+  }
+
+  void add_evaluation(const proto::Phase& phase) {
+    const std::string& name = phase.name();
+    const std::string tokens = std::to_string(recipe_.evaluation_tokens());
+    std::vector<std::string> words = {"eval", folder_.phase(name).string()};
+    for (const auto& domain : recipe_.domains()) {
+      words.insert(words.end(),
+                   {"--data", domain.name() + "=" + folder_.data_of(domain.name()).string()});
+    }
+    words.insert(words.end(), {"--tokens", tokens, "--json", folder_.scores_of(name).string()});
+    add({"evaluate-" + name, message_of("evaluate ", name, " on every domain"),
+         hash_of_parts({"evaluate", tokens, hashes_.at("train-" + name)}),
+         {folder_.scores_of(name)}, {}, {}},
+        {launcher_.on_ranks(recipe_.ranks(), words)});
+  }
+
+  void add_results() {
+    std::vector<std::string> parts = {"results"};
+    for (const auto& phase : recipe_.phases()) {
+      parts.push_back(hashes_.at("evaluate-" + phase.name()));
+    }
+    Job job{"results", "results.json", hash_of_parts(parts), {folder_.results()}, {}, {}};
+    hashes_[job.name] = job.recipe_hash;
+    job.run = [recipe = recipe_, folder = folder_] {
+      write_results(folder.results(), results_of(recipe, folder));
+      return static_cast<int>(kDone);
+    };
+    jobs_.push_back(std::move(job));
+  }
+
+  void add_report() {
+    add({"report", "report.html", hash_of_parts({hashes_.at("results"), text_of(recipe_)}),
+         {folder_.report()}, {}, {}},
+        {launcher_.alone({"report", folder_.root().string()})});
+  }
+
+  /// Has the last job write its config before it runs.
+  void write_config_first(const std::string& phase, std::string config) {
+    Job& job = jobs_.back();
+    job.run = [run = std::move(job.run), path = folder_.config_of(phase), text = std::move(config)] {
+      fs::create_directories(path.parent_path());
+      write_file(path, text);
+      return run();
+    };
+  }
+
+  /// The phase's config as it is wherever the run folder lies.
+  std::string independent_text(const proto::Phase& phase) const {
+    return text_of(resolved_config(recipe_, phase, RunFolder("")));
+  }
+
+  std::string parent_hashes(const proto::Phase& phase) const {
+    std::string all;
+    for (const auto& parent : phase.parents()) {
+      all += hashes_.at("train-" + parent);
+    }
+    return all;
+  }
+
+  const proto::Recipe& recipe_;
+  const RunFolder& folder_;
+  const MpiLauncher& launcher_;
+  std::map<std::string, std::string> hashes_;
+  std::vector<Job> jobs_;
+};
+
+}  // namespace
+
+std::vector<Job> jobs_of(const proto::Recipe& recipe, const RunFolder& folder,
+                         const MpiLauncher& launcher) {
+  return JobList(recipe, folder, launcher).make();
+}
+
+}  // namespace bam
