@@ -97,10 +97,12 @@ class JobList {
                                       std::to_string(recipe_.validation_share())};
     std::vector<fs::path> outputs;
     for (const auto& domain : recipe_.domains()) {
+      std::string files;
       for (const auto& file : domain.files()) {
-        words.insert(words.end(), {"--domain", domain.name() + "=" + file});
+        files += (files.empty() ? "" : ",") + file;
         parts.push_back(domain.name() + "=" + text_hash(file));
       }
+      words.insert(words.end(), {"--domain", domain.name() + "=" + files});
       outputs.push_back(folder_.data_of(domain.name()));
     }
     words.insert(words.end(), {"--vocabulary", std::to_string(recipe_.vocabulary()), "--out",
