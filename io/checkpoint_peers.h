@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "parallel/communicator.h"
+
 namespace bam {
 
 /// The ranks that write one checkpoint together. Every call is collective.
@@ -16,12 +18,20 @@ class CheckpointPeers {
   virtual std::vector<std::string> gather(std::string bytes) = 0;
 };
 
-/// A process on its own.
-class NoPeers final : public CheckpointPeers {
+/// The ranks of a communicator; stream and communicator outlive it.
+class CommunicatorPeers final : public CheckpointPeers {
  public:
-  int rank() const override { return 0; }
-  std::string broadcast(std::string bytes) override { return bytes; }
-  std::vector<std::string> gather(std::string bytes) override { return {std::move(bytes)}; }
+  CommunicatorPeers(Stream& stream, Communicator& ranks) : stream_(stream), ranks_(ranks) {}
+
+  int rank() const override { return ranks_.rank(); }
+  std::string broadcast(std::string bytes) override;
+  std::vector<std::string> gather(std::string bytes) override;
+
+ private:
+  std::vector<std::size_t> gather_sizes(std::size_t own);
+
+  Stream& stream_;
+  Communicator& ranks_;
 };
 
 }  // namespace bam

@@ -84,4 +84,11 @@ void write_checkpoint(CheckpointPeers& peers, const std::filesystem::path& folde
   }
 }
 
+void write_checkpoint(Stream& stream, Communicator& ranks, const std::filesystem::path& folder,
+                      const CheckpointInfo& info, const std::vector<ParameterSpec>& specs,
+                      std::span<const OwnedTile> tiles, const Retention& retention) {
+  CommunicatorPeers peers(stream, ranks);
+  write_checkpoint(peers, folder, info, specs, tiles, retention);
+}
+
 }  // namespace bam

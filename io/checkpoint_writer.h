@@ -6,18 +6,9 @@
 
 #include "io/checkpoint_draft.h"
 #include "io/checkpoint_peers.h"
-#include "model/parameter_store.h"
+#include "parallel/sharded_optimizer.h"
 
 namespace bam {
-
-/// One tile that this rank writes: spans of tile.elements() values, fp32. Of a weight that is not
-/// trained the moments are empty.
-struct OwnedTile {
-  Tile tile;
-  std::span<const float> weight;
-  std::span<const float> first_moment;
-  std::span<const float> second_moment;
-};
 
 /// Collective: writes `folder`/step-N of the ranks' tiles; every tile of the model is owned by
 /// exactly one rank. It exists only when it is whole: on any rank's failure every rank throws Error
@@ -25,6 +16,11 @@ struct OwnedTile {
 ///
 ///   BEFORE  each rank: its tiles    AFTER  step-N/{data.h5, manifest}, latest -> step-N
 void write_checkpoint(CheckpointPeers& peers, const std::filesystem::path& folder,
+                      const CheckpointInfo& info, const std::vector<ParameterSpec>& specs,
+                      std::span<const OwnedTile> tiles, const Retention& retention);
+
+/// The same over a communicator's ranks.
+void write_checkpoint(Stream& stream, Communicator& ranks, const std::filesystem::path& folder,
                       const CheckpointInfo& info, const std::vector<ParameterSpec>& specs,
                       std::span<const OwnedTile> tiles, const Retention& retention);
 

@@ -49,7 +49,7 @@ class FilledTiles {
   std::vector<OwnedTile>& tiles() { return tiles_; }
 
  private:
-  std::span<const float> fill(const ParameterSpec& spec, const Tile& tile, double salt,
+  std::span<float> fill(const ParameterSpec& spec, const Tile& tile, double salt,
                               StateKind kind) {
     std::vector<float>& out = values_.emplace_back();
     for (std::int64_t i = tile.begin; i < tile.end; ++i) {
@@ -60,6 +60,14 @@ class FilledTiles {
 
   std::vector<std::vector<float>> values_;
   std::vector<OwnedTile> tiles_;
+};
+
+/// A process on its own.
+class NoPeers final : public CheckpointPeers {
+ public:
+  int rank() const override { return 0; }
+  std::string broadcast(std::string bytes) override { return bytes; }
+  std::vector<std::string> gather(std::string bytes) override { return {std::move(bytes)}; }
 };
 
 /// Writes step `info.step` of a run in `folder`, filled with stored_value.
