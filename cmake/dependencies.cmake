@@ -4,6 +4,10 @@ find_package(Threads REQUIRED)
 find_package(MPI REQUIRED COMPONENTS C)
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_package(Protobuf REQUIRED)
+# Linked in and kept to ourselves: Debian's libsentencepiece carries an older protobuf of its own, and
+# two that see each other's symbols do not mix.
+find_library(PROTOBUF_ARCHIVE libprotobuf.a REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(Boost REQUIRED COMPONENTS program_options)
 find_package(nlohmann_json REQUIRED)
 find_package(spdlog REQUIRED)
