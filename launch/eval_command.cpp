@@ -12,6 +12,7 @@
 #include "launch/loaded_model.h"
 #include "launch/routing_json.h"
 #include "model/flops.h"
+#include "runtime/check.h"
 
 namespace bam {
 namespace {
@@ -91,7 +92,7 @@ void print_row(const std::string& name, const DomainScore& score) {
 void evaluate_checkpoint(const Request& request, Stream& stream, Communicator& world) {
   const auto start = std::chrono::steady_clock::now();
   const CheckpointReader checkpoint(request.checkpoint);
-  Layout layout(stream, world, world.size());
+  Layout layout(world, world.size());
   MpiExchange exchange(layout.expert_group(), Overlap::kOn);
   stream.on_poll([&exchange] { exchange.progress(); });
   const LoadedModel model(stream, checkpoint, exchange, checkpoint.config().training.precision);

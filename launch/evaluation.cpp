@@ -45,8 +45,8 @@ DomainScore evaluate(Stream& stream, const Transformer& model, const ValidationD
   DomainScore score;
   for (std::int64_t first = 0; first < data.windows(); first += sequences_per_batch) {
     const ValidationBatch batch =
-        data.batch(stream, first + layout.first_sequence(world.rank(), sequences_per_batch),
-                   layout.sequences_of(world.rank(), sequences_per_batch),
+        data.batch(stream, first + layout.first_sequence(sequences_per_batch),
+                   layout.sequences(sequences_per_batch),
                    layout.group_sequences(sequences_per_batch));
     Saved saved;
     model.forward(stream, batch.batch, Keep::kNothing, saved);

@@ -7,6 +7,7 @@
 #include "launch/exit_codes.h"
 #include "launch/loaded_model.h"
 #include "launch/sampling.h"
+#include "runtime/check.h"
 
 namespace bam {
 namespace {
@@ -64,7 +65,6 @@ void generate(const Request& request) {
   KeyValueCache cache(model.config().n_layers,
                       static_cast<std::int64_t>(tokens.size()) + request.tokens);
   const Random random(request.seed, "generate");
-  Tokenizer::Printer printer(tokenizer, tokens);
   std::cout << request.prompt << std::flush;
   Tensor input = as_tensor(stream, tokens);
   for (std::int64_t i = 0; i < request.tokens; ++i) {
@@ -74,7 +74,7 @@ void generate(const Request& request) {
     if (token == tokenizer.eos()) {
       break;
     }
-    std::cout << printer.next(token) << std::flush;
+    std::cout << tokenizer.bytes_of(token) << std::flush;
     input = as_tensor(stream, std::span(&token, 1));
   }
   std::cout << "\n";

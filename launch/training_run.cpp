@@ -6,12 +6,14 @@
 #include <iostream>
 
 #include "io/checkpoint_writer.h"
+#include "io/text_file.h"
 #include "launch/evaluation.h"
 #include "launch/exit_codes.h"
 #include "launch/loaded_model.h"
 #include "launch/routing_json.h"
 #include "model/flops.h"
 #include "runtime/ceiling.h"
+#include "runtime/check.h"
 
 namespace bam {
 namespace {
@@ -68,7 +70,7 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
       config_(run_config_of(config, folder.string())),
       text_(config),
       folder_(std::move(folder)),
-      layout_(stream, world, config_.parallel.expert_parallel),
+      layout_(world, config_.parallel.expert_parallel),
       placement_(placement_for(config_, layout_.expert_parallel())),
       exchange_(layout_.expert_group(),
                 config_.parallel.overlap ? Overlap::kOn : Overlap::kOff),
@@ -105,7 +107,7 @@ void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool
   check_input(checkpoint.tokenizer() == tokenizer_, checkpoint.path().string(),
               ": its tokenizer is not the one of ", config_.data.domains[0].path);
   check_same_model(checkpoint.config().model, config_.model, checkpoint.path());
-  optimizer_.for_each_owned_tile([&](const ShardedOptimizer::OwnedTile& owned) {
+  optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {
     const ParameterSpec& spec = store_.specs()[static_cast<std::size_t>(owned.tile.spec)];
     const auto read = [&](StateKind kind, std::span<float> out) {
       if (!out.empty()) {
@@ -131,7 +133,7 @@ void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool
 }
 
 void TrainingRun::draw_weights() {
-  optimizer_.for_each_owned_tile([&](const ShardedOptimizer::OwnedTile& owned) {
+  optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {
     const ParameterSpec& spec = store_.specs()[static_cast<std::size_t>(owned.tile.spec)];
     const Tensor values = initial_values(stream_, spec, config_.training.seed, owned.tile.begin,
                                          owned.tile.end);
@@ -191,8 +193,8 @@ StepReport TrainingRun::train_step() {
 Batch TrainingRun::batch(std::int64_t step, std::int64_t micro_step) {
   const std::int64_t sequences =
       config_.training.sequences_per_step / config_.training.micro_steps;
-  return data_.batch(stream_, step, micro_step, layout_.first_sequence(world_.rank(), sequences),
-                     layout_.sequences_of(world_.rank(), sequences),
+  return data_.batch(stream_, step, micro_step, layout_.first_sequence(sequences),
+                     layout_.sequences(sequences),
                      layout_.group_sequences(sequences));
 }
 
@@ -222,7 +224,7 @@ void TrainingRun::after_step(const StepReport& report, double seconds, int signa
   if (world_.rank() == 0 && (is_last || step_ % config_.training.log_every == 0)) {
     report_step(report, seconds, std::move(line));
   }
-  exchange_.reset_times();
+  exchange_.reset();
 }
 
 void TrainingRun::validate(nlohmann::json& line) {
@@ -268,7 +270,7 @@ void TrainingRun::report_step(const StepReport& report, double seconds, nlohmann
 void TrainingRun::write_checkpoint() {
   const auto tokens = static_cast<std::int64_t>(scored_tokens()) * step_;
   std::vector<OwnedTile> tiles;
-  optimizer_.for_each_owned_tile([&](const ShardedOptimizer::OwnedTile& owned) {
+  optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {
     tiles.push_back({owned.tile, owned.weight, owned.first_moment, owned.second_moment});
   });
   bam::write_checkpoint(stream_, world_, folder_,
