@@ -64,6 +64,10 @@ ChildCommand MpiLauncher::on_ranks(std::int64_t ranks, std::vector<std::string> 
     append(command.words, {"--map-by", "slot:PE=" + std::to_string(threads), "--bind-to", "core",
                            "-x", "OMP_NUM_THREADS=" + std::to_string(threads)});
   }
+  if (!has_terminal) {
+    // mpirun gives its ranks a terminal even where it has none itself.
+    append(command.words, {"-x", "BAM_PROGRESS=lines"});
+  }
   command.words.push_back(program.string());
   append(command.words, arguments);
   return command;
@@ -71,7 +75,8 @@ ChildCommand MpiLauncher::on_ranks(std::int64_t ranks, std::vector<std::string> 
 
 MpiLauncher this_machine(std::filesystem::path hostfile) {
   return {std::filesystem::read_symlink("/proc/self/exe"), std::move(hostfile),
-          available_processors(), geteuid() == 0};
+          available_processors(), geteuid() == 0,
+          isatty(STDOUT_FILENO) == 1};
 }
 
 }  // namespace bam

@@ -22,6 +22,7 @@ struct MpiLauncher {
   std::filesystem::path hostfile;  // empty: this machine alone
   Processors processors;
   bool is_root = false;
+  bool has_terminal = true;  // else ranks print progress line by line
 
   /// `bam arguments...` in one process that has every core.
   ChildCommand alone(std::vector<std::string> arguments) const;

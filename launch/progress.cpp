@@ -4,7 +4,9 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
+#include <string_view>
 
 namespace bam {
 namespace {
@@ -16,6 +18,13 @@ std::string formatted(const char* format, Values... values) {
   char text[256];
   std::snprintf(text, sizeof text, format, values...);
   return text;
+}
+
+/// Under mpirun a rank's output is always a terminal, so that whoever starts it says what it is.
+bool can_overwrite_lines() {
+  const char* wish = std::getenv("BAM_PROGRESS");
+  const bool wants_lines = wish != nullptr && std::string_view(wish) == "lines";
+  return isatty(STDOUT_FILENO) == 1 && !wants_lines;
 }
 
 }  // namespace
@@ -39,7 +48,7 @@ std::string progress_line(const StepProgress& progress) {
 }
 
 ProgressPrinter::ProgressPrinter()
-    : is_terminal_(isatty(STDOUT_FILENO) == 1), next_(std::chrono::steady_clock::now()) {}
+    : is_terminal_(can_overwrite_lines()), next_(std::chrono::steady_clock::now()) {}
 
 void ProgressPrinter::print(const std::string& line, bool last) {
   const auto now = std::chrono::steady_clock::now();
