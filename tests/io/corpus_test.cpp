@@ -55,7 +55,7 @@ TEST(Corpus, Split_IsRead) {
 
 TEST(Corpus, BadUtf8_IsRefusedNamingFileAndLine) {
   const TemporaryFolder folder;
-  write_file(folder / "a.txt", "good\nba\xffd\n");
+  write_file(folder / "a.txt", "good\nba\xff\n");
   write_file(folder / "b.jsonl", "{\"text\": \"good\"}\n{\"text\": \"\xc3(\"}\n");
   EXPECT_NE(refusal_of(folder / "a.txt").find("a.txt:2: not UTF-8"), std::string::npos);
   EXPECT_NE(refusal_of(folder / "b.jsonl").find("b.jsonl:2: not UTF-8"), std::string::npos);

@@ -23,7 +23,7 @@ class PrepareDataTest : public testing::Test {
       lines += made_line(i);
     }
     write_file(folder_ / "a.jsonl", lines);
-    write_file(folder_ / "b.jsonl", lines.substr(0, 3000) + made_line(5000));
+    write_file(folder_ / "b.jsonl", lines.substr(0, lines.find("item 90 ")) + "\"}\n");
   }
 
   PrepareOptions options() const {
