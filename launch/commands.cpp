@@ -5,9 +5,11 @@
 #include "launch/data_command.h"
 #include "launch/eval_command.h"
 #include "launch/generate_command.h"
+#include "launch/inspect_command.h"
 #include "launch/pipeline_command.h"
 #include "launch/report_command.h"
 #include "launch/train_command.h"
+#include "launch/upcycle_command.h"
 
 namespace bam {
 namespace {
@@ -15,8 +17,10 @@ namespace {
 constexpr std::array kCommands = {
     Command{"data", "text to token data sets and a tokenizer", data_command},
     Command{"train", "train a dense model or a mixture, alone or under mpirun", train_command},
+    Command{"upcycle", "make a mixture's checkpoint of dense ones", upcycle_command},
     Command{"eval", "perplexity and bits per byte of a checkpoint on each domain", eval_command},
     Command{"generate", "continue a prompt with a checkpoint", generate_command},
+    Command{"inspect", "parameters, lineage and statistics of a checkpoint or config", inspect_command},
     Command{"report", "write the report of a run: one HTML file", report_command},
     Command{"pipeline", "run a recipe, from text to evaluated mixtures", pipeline_command},
 };

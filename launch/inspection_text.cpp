@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <iomanip>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "launch/inspection.h"
+
+namespace bam {
+namespace {
+
+using nlohmann::json;
+
+/// 1234567 as "1,234,567".
+std::string grouped(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return digits;
+}
+
+std::string shape_text(const json& shape) {
+  std::string text;
+  for (const json& extent : shape) {
+    text += (text.empty() ? "" : " x ") + std::to_string(extent.get<std::int64_t>());
+  }
+  return text;
+}
+
+/// "layers.3.ffn.up" as "layers.*.ffn.up".
+std::string any_layer(const std::string& name) {
+  if (!name.starts_with("layers.")) {
+    return name;
+  }
+  return "layers.*" + name.substr(name.find('.', 7));
+}
+
+/// Tensors that differ in their layer only.
+struct Row {
+  std::string name;
+  std::string shape;
+  std::int64_t count = 0;
+  std::int64_t elements = 0;
+};
+
+std::vector<Row> rows_of(const json& tensors) {
+  std::vector<Row> rows;
+  for (const json& tensor : tensors) {
+    const std::string name = any_layer(tensor["name"]);
+    const auto same = std::find_if(rows.begin(), rows.end(),
+                                   [&](const Row& row) { return row.name == name; });
+    Row& row = same == rows.end() ? rows.emplace_back(Row{name, shape_text(tensor["shape"])}) : *same;
+    ++row.count;
+    row.elements += tensor["elements"].get<std::int64_t>();
+  }
+  return rows;
+}
+
+void print_table(const json& tensors, std::ostream& out) {
+  for (const Row& row : rows_of(tensors)) {
+    const std::string times = row.count > 1 ? "  x " + std::to_string(row.count) : "";
+    out << "  " << std::left << std::setw(30) << row.name << std::setw(28) << row.shape + times
+        << std::right << std::setw(16) << grouped(row.elements) << "\n";
+  }
+}
+
+void print_statistics(const json& tensors, std::ostream& out) {
+  for (const json& tensor : tensors) {
+    const json& values = tensor["statistics"];
+    out << "  " << std::left << std::setw(30) << tensor["name"].get<std::string>() << std::right
+        << std::setprecision(4);
+    for (const char* what : {"mean", "std", "min", "max"}) {
+      out << "  " << what << " " << std::setw(11) << values[what].get<double>();
+    }
+    out << "\n";
+  }
+}
+
+void print_lineage(const json& node, int depth, std::ostream& out) {
+  out << std::string(static_cast<std::size_t>(2 + 2 * depth), ' ')
+      << node["run"].get<std::string>() << " step " << node["step"] << " ("
+      << node["made_by"].get<std::string>() << ", "
+      << grouped(node["tokens_phase"].get<std::int64_t>()) << " tokens)\n";
+  for (const json& parent : node["parents"]) {
+    print_lineage(parent, depth + 1, out);
+  }
+}
+
+}  // namespace
+
+void print_inspection(const json& inspection, std::ostream& out) {
+  const json& parameters = inspection["parameters"];
+  out << inspection["file"].get<std::string>() << ": "
+      << (inspection["model"].contains("mixture") ? "a mixture, " : "a dense model, ")
+      << grouped(parameters["total"]) << " parameters, " << grouped(parameters["active"])
+      << " active a token\n\n";
+  print_table(inspection["tensors"], out);
+  if (inspection["kind"] == "config") {
+    return;
+  }
+  out << "\nstep " << inspection["step"] << ", "
+      << grouped(inspection["tokens"]["phase"].get<std::int64_t>()) << " tokens in this phase, "
+      << grouped(inspection["tokens"]["cumulative"].get<std::int64_t>()) << " in all\n\nlineage\n";
+  print_lineage(inspection["lineage"], 0, out);
+  if (inspection["tensors"][0].contains("statistics")) {
+    out << "\nvalues\n";
+    print_statistics(inspection["tensors"], out);
+  }
+}
+
+}  // namespace bam
