@@ -17,6 +17,7 @@ bool is_json_lines(const fs::path& path) { return path.extension() == ".jsonl"; 
 std::vector<fs::path> files_below(const fs::path& path) {
   check_input(fs::exists(path), path.string(), ": there is no such file or folder");
   if (!fs::is_directory(path)) {
+    check_input(fs::is_regular_file(path), path.string(), ": neither a file nor a folder");
     return {path};
   }
   std::vector<fs::path> files;

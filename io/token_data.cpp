@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "io/content_hash.h"
+#include "io/file_seal.h"
 #include "io/mapped_file.h"
 #include "io/token_data_writer.h"
 #include "runtime/check.h"
@@ -21,6 +22,7 @@ std::string_view name_of(Split split) {
 std::string group_of(Split split) { return std::string("/").append(name_of(split)); }
 
 TokenData TokenData::open(const std::filesystem::path& path) {
+  check_seal(path);
   const Hdf5File file = Hdf5File::open_read_only(path);
   const std::int64_t version = file.read_integer("/", "version");
   check_input(version == kTokenDataVersion, path.string(), ": /@version: expected ",

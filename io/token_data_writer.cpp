@@ -8,6 +8,7 @@
 #include <numeric>
 #include <utility>
 
+#include "io/file_seal.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -20,6 +21,11 @@ void write_hashed(Hdf5File& file, const std::string& name, const std::vector<T>&
   file.write<T>(name, values);
   file.write_attribute(name, "hash",
                        hex_of(hash_of(std::as_bytes(std::span<const T>(values)))));
+}
+
+ByteRange range_of(const DataSetLayout& layout) {
+  return {static_cast<std::uint64_t>(layout.offset),
+          static_cast<std::uint64_t>(layout.offset + layout.bytes())};
 }
 
 class Descriptor {
@@ -140,6 +146,7 @@ void TokenDataWriter::finish() {
   const Descriptor target(partial_path_);
   copy_tokens(of(Split::kTrain), train, target.get());
   copy_tokens(of(Split::kValidation), validation, target.get());
+  seal_file(partial_path_, {range_of(train), range_of(validation)});
   check(::fsync(target.get()) == 0, path_.string(), ": cannot be synced: ", std::strerror(errno));
   std::filesystem::rename(partial_path_, path_);
 }

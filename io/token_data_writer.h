@@ -26,6 +26,7 @@ constexpr FileType token_type(std::int64_t vocabulary) {
 ///     tokens            uint16 or uint32 (tokens)       @hash: XXH3-128, hexadecimal
 ///     document_offsets  uint64 (documents + 1)          @hash
 ///     document_bytes    uint64 (documents)              @hash
+///   and, after the end of the HDF5 file, a seal over all but the tokens (io/file_seal.h)
 class TokenDataWriter {
  public:
   TokenDataWriter(std::filesystem::path path, TokenDataInfo info);

@@ -32,7 +32,7 @@ CommandLine command_line() {
        "an existing SentencePiece model, used in place of training one")
       ("sample-bytes", options::value<std::int64_t>()->default_value(std::int64_t{1} << 24),
        "text the tokenizer is trained on, over all domains")
-      ("validation-share", options::value<double>()->default_value(0.05),
+      ("validation-share", options::value<double>()->default_value(0.05, "0.05"),
        "part of the documents set aside for validation");
   return command;
 }

@@ -75,6 +75,7 @@ TEST(Corpus, MissingPathsAndEmptyFolders_AreRefused) {
   const TemporaryFolder folder;
   EXPECT_THROW(Corpus({folder / "absent"}), BadInput);
   EXPECT_THROW(Corpus({folder.path()}), BadInput);
+  EXPECT_THROW(Corpus({"/dev/zero"}), BadInput);
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <functional>
 
+#include "io/file_seal.h"
 #include "io/text_file.h"
 #include "runtime/check.h"
 #include "tests/io/made_token_data.h"
@@ -105,6 +107,7 @@ void write_by_hand(const fs::path& path, const std::vector<std::uint16_t>& token
     file.write_attribute(group, "documents", std::int64_t{1});
   }
   file.close();
+  seal_file(path, {});
 }
 
 std::string refusal_of(const std::function<void()>& action) {
@@ -148,6 +151,18 @@ TEST(TokenData, Verify_FindsAFlippedBit) {
   const TokenData data = TokenData::open(folder / "a.h5");
   const std::string text = refusal_of([&] { data.verify(); });
   EXPECT_NE(text.find("/train/tokens: damaged"), std::string::npos) << text;
+}
+
+TEST(TokenData, AnyFlippedByte_IsRefused) {
+  const TemporaryFolder folder;
+  made_token_data(folder / "a.h5", {{5, 6}, {7}}, {{8}});
+  const std::string whole = read_file(folder / "a.h5");
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    std::string bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ 4);
+    std::ofstream(folder / "b.h5", std::ios::binary) << bytes;
+    EXPECT_THROW(TokenData::open(folder / "b.h5").verify(), BadInput) << at;
+  }
 }
 
 TEST(TokenData, ContentHash_ChangesWithTheTokens) {
