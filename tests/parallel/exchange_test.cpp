@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "parallel/layout.h"
+#include "parallel/mpi_exchange.h"
+#include "runtime/check.h"
+#include "tests/parallel/ranks.h"
+
+namespace bam::testing {
+namespace {
+
+class ExchangeTest : public ::testing::Test {
+ protected:
+  // (rows, 3) fp32, all `value`.
+  Tensor rows(std::int64_t count, float value) {
+    Tensor out(stream_, {count, 3}, DType::kFloat32);
+    std::ranges::fill(out.span<float>(), value);
+    return out;
+  }
+  // Rank `from` sends `to` this many rows: from + 2 * to, none to the last rank.
+  std::int64_t count(int from, int to) const {
+    return to == world().size() - 1 ? 0 : from + 2 * to;
+  }
+
+  Memory memory_;
+  Stream stream_{memory_};
+};
+
+TEST_F(ExchangeTest, BringsEveryRowToItsRankWhateverTheOrderOfWaiting) {
+  MpiExchange exchange(world(), Overlap::kOn);
+  const int me = exchange.rank();
+  constexpr int kGroups = 4;
+  std::vector<Pending> pending;
+  std::vector<std::vector<Transfer>> arrived(kGroups);
+  for (int group = 0; group < kGroups; ++group) {
+    std::vector<Transfer> sends;
+    for (int peer = 0; peer < exchange.ranks(); ++peer) {
+      if (peer != me) {
+        sends.push_back({peer, rows(count(me, peer), static_cast<float>(100 * group + me))});
+        arrived[group].push_back({peer, rows(count(peer, me), -1)});
+      }
+    }
+    pending.push_back(exchange.start(stream_, sends, arrived[group]));
+  }
+  for (int group = kGroups - 1; group >= 0; --group) {
+    pending[group].wait(stream_);
+    for (const Transfer& receive : arrived[group]) {
+      for (const float value : receive.rows.span<float>()) {
+        EXPECT_EQ(value, static_cast<float>(100 * group + receive.peer));
+      }
+    }
+  }
+}
+
+TEST_F(ExchangeTest, CountsTheBytesItSends) {
+  MpiExchange exchange(world(), Overlap::kOff);
+  const int next = (exchange.rank() + 1) % exchange.ranks();
+  const int last = (exchange.rank() + exchange.ranks() - 1) % exchange.ranks();
+  if (exchange.ranks() == 1) {
+    GTEST_SKIP() << "one rank sends nothing";
+  }
+  exchange.start(stream_, {{next, rows(5, 1)}}, {{last, rows(5, 0)}}).wait(stream_);
+  EXPECT_EQ(exchange.bytes_sent(), 5 * 3 * sizeof(float));
+}
+
+// The partner starts its side only when it has heard that this rank's start has returned, so a large
+// transfer cannot be over by then.
+TEST_F(ExchangeTest, LeavesATransferInFlightWhenOverlapIsOn) {
+  Communicator pair = world().split(world().rank() / 2, world().rank());
+  const int partner = world().rank() ^ 1;
+  if (partner >= world().size()) {
+    GTEST_SKIP() << "no partner";
+  }
+  MpiExchange between(pair, Overlap::kOn);
+  const bool is_first = pair.rank() == 0;
+  const Tensor out = rows(1 << 20, 1);
+  const Tensor in = rows(1 << 20, 0);
+  const auto hear = [&](bool speaks) {
+    const Tensor word = rows(1, 0);
+    Pending said = speaks ? world().transfer(stream_, {{partner, word}}, {})
+                          : world().transfer(stream_, {}, {{partner, word}});
+    said.wait(stream_);
+  };
+  if (is_first) {
+    Pending pending = between.start(stream_, {{1, out}}, {{1, in}});
+    EXPECT_FALSE(pending.done());
+    hear(/*speaks=*/true);
+    pending.wait(stream_);
+  } else {
+    hear(/*speaks=*/false);
+    between.start(stream_, {{0, out}}, {{0, in}}).wait(stream_);
+  }
+  EXPECT_EQ(in.data<float>()[0], 1.0F);
+}
+
+TEST(AllReduce, GivesEveryRankTheSameBits) {
+  Memory memory;
+  Stream stream(memory);
+  std::vector<double> values = {0.1 * (world().rank() + 1), 1e16 * world().rank(), 1.0};
+  world().all_reduce_sum(stream, values).wait(stream);
+  std::vector<double> expected(3);
+  for (int rank = 0; rank < world().size(); ++rank) {
+    expected[0] += 0.1 * (rank + 1);
+    expected[1] += 1e16 * rank;
+    expected[2] += 1.0;
+  }
+  EXPECT_EQ(values, expected);
+}
+
+TEST(Layout, DealsEverySequenceOnce) {
+  for (const std::int64_t total : {0, 1, 10, 12}) {
+    const Layout layout(world(), 0);
+    const std::vector<std::int64_t> group = layout.group_sequences(total);
+    EXPECT_EQ(std::accumulate(group.begin(), group.end(), std::int64_t{0}), total);
+    EXPECT_EQ(group[static_cast<std::size_t>(world().rank())], layout.sequences(total));
+    EXPECT_EQ(std::accumulate(group.begin(), group.begin() + world().rank(), std::int64_t{0}),
+              layout.first_sequence(total));
+  }
+}
+
+TEST(Layout, RefusesGroupsThatDoNotDivideTheRanks) {
+  EXPECT_THROW(Layout(world(), world().size() + 1), BadInput);
+}
+
+}  // namespace
+}  // namespace bam::testing

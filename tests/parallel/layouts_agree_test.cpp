@@ -1,0 +1,233 @@
+// The same global batches on every rank count, placement and split into groups: each rank also trains
+// the whole model alone, and both must agree step by step.
+#include <gtest/gtest.h>
+
+#include "parallel/layout.h"
+#include "parallel/mpi_exchange.h"
+#include "parallel/training_step.h"
+#include "tests/model/small_model.h"
+#include "tests/parallel/ranks.h"
+
+namespace bam::testing {
+namespace {
+
+constexpr std::int64_t kLength = 16;
+
+struct Case {
+  const char* name;
+  ModelConfig config;
+  std::int64_t sequences = 12;
+  int all_ffn_on = -1;     // put every FFN expert on this rank (modulo the ranks)
+  bool ties = false;       // zero FFN routers: every token goes to expert 0
+  std::int64_t steps = 20;
+  bool two_groups = false; // data parallel x expert parallel, where the ranks allow it
+};
+
+std::vector<Case> cases() {
+  using enum AttentionRouting;
+  using enum KeyValue;
+  const FfnMixture top1{.experts = 4, .top_k = 1, .balance_loss = 0.05};
+  const FfnMixture top2{.experts = 5, .top_k = 2, .renormalise = true};
+  const AttentionMixture expert{.experts = 4};
+  const AttentionMixture shared{.experts = 3, .key_value = kShared};
+  const AttentionMixture top_k{.experts = 4, .routing = kTopK, .top_k = 2};
+  const AttentionMixture uniform{.experts = 4, .routing = kUniform};
+  return {
+      {.name = "dense", .config = small_dense()},
+      {.name = "btx", .config = small_mixture(std::nullopt, top2)},
+      {.name = "expert_kv", .config = small_mixture(expert, top1)},
+      {.name = "expert_kv_ten_sequences", .config = small_mixture(expert, top1), .sequences = 10},
+      {.name = "shared_kv", .config = small_mixture(shared, top2)},
+      {.name = "uniform", .config = small_mixture(uniform, top1)},
+      {.name = "top_k_attention", .config = small_mixture(top_k, top2)},
+      {.name = "one_rank_holds_all_ffn", .config = small_mixture(expert, top1), .all_ffn_on = 1},
+      {.name = "all_tokens_to_one_expert", .config = small_mixture(expert, top1), .ties = true,
+       .steps = 1},
+      {.name = "two_groups", .config = small_mixture(expert, top2), .two_groups = true},
+  };
+}
+
+Placement placement_of(const Case& each, int ranks) {
+  Placement placement = round_robin(each.config, ranks);
+  for (LayerPlacement& layer : placement.layers) {
+    for (int& rank : layer.ffn) {
+      rank = each.all_ffn_on < 0 ? rank : each.all_ffn_on % ranks;
+    }
+  }
+  return placement;
+}
+
+Batch part_of(Stream& stream, const Batch& whole, std::int64_t first, std::int64_t count,
+              std::vector<std::int64_t> group) {
+  const auto rows = [&](const Tensor& tensor) {
+    const Tensor out(stream, {count * kLength}, DType::kInt32);
+    copy(stream, tensor.slice(first * kLength, (first + count) * kLength), out);
+    return out;
+  };
+  Batch part{.sequences = count, .length = kLength, .tokens = rows(whole.tokens),
+             .targets = rows(whole.targets), .document_starts = rows(whole.document_starts),
+             .domains = std::vector<int>(static_cast<std::size_t>(count)),
+             .rank_sequences = std::move(group)};
+  for (std::int32_t& start : part.document_starts.span<std::int32_t>()) {
+    start -= static_cast<std::int32_t>(first * kLength);
+  }
+  return part;
+}
+
+// Trains one case on the ranks of `ranks`.
+class Training {
+ public:
+  Training(const Case& each, Communicator& ranks, int expert_parallel, Overlap overlap = Overlap::kOn)
+      : sequences_(each.sequences),
+        layout_(ranks, expert_parallel),
+        placement_(placement_of(each, layout_.expert_parallel())),
+        exchange_(layout_.expert_group(), overlap),
+        store_(stream_, each.config, placement_, exchange_.rank(), Precision::kFloat32,
+               ParameterStore::Gradients::kTrained),
+        optimizer_(stream_, store_, ranks, layout_.data_group(), {}),
+        model_(stream_, each.config, store_, placement_, exchange_, {.slices_per_peer = 2}),
+        step_(model_, store_, optimizer_, ranks, Keep::kAll) {
+    optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {
+      const ParameterSpec& spec = store_.specs()[static_cast<std::size_t>(owned.tile.spec)];
+      const Tensor values = initial_values(stream_, spec, 3, owned.tile.begin, owned.tile.end);
+      std::ranges::copy(values.span<float>(), owned.weight.begin());
+    });
+    optimizer_.publish(stream_);
+    if (each.ties) {
+      clear_ffn_routers();
+    }
+  }
+
+  StepReport step(std::int64_t number) {
+    const Batch whole = random_batch(stream_, model_.config(), sequences_, kLength,
+                                     static_cast<std::uint64_t>(number));
+    return step_.run(stream_, {.step = number, .learning_rate = 1e-3, .micro_steps = 1,
+                               .scored_targets = SmallModel::scored(whole),
+                               .rows = static_cast<double>(whole.rows()),
+                               .batch = [&](std::int64_t) {
+                                 return part_of(stream_, whole, layout_.first_sequence(sequences_),
+                                                layout_.sequences(sequences_),
+                                                layout_.group_sequences(sequences_));
+                               }});
+  }
+
+  std::size_t bytes_sent() const { return exchange_.bytes_sent(); }
+  ParameterStore& store() { return store_; }
+  ShardedOptimizer& optimizer() { return optimizer_; }
+  const Placement& placement() const { return placement_; }
+
+ private:
+  void clear_ffn_routers() {
+    for (Parameter& parameter : store_.parameters()) {
+      if (parameter.spec.role == Role::kFfnRouter) {
+        fill_zero(stream_, parameter.value);
+      }
+    }
+  }
+
+  Memory memory_;
+  Stream stream_{memory_};
+  std::int64_t sequences_;
+  Layout layout_;
+  Placement placement_;
+  MpiExchange exchange_;
+  ParameterStore store_;
+  ShardedOptimizer optimizer_;
+  Transformer model_;
+  TrainingStep step_;
+};
+
+class Layouts : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Layouts, GiveTheLossGradientsAndRoutingOfOneRank) {
+  const Case& each = GetParam();
+  const int ranks = world().size();
+  const int expert_parallel = each.two_groups && ranks % 2 == 0 ? ranks / 2 : ranks;
+  Communicator alone = world().split(world().rank(), 0);
+  Training one(each, alone, 1);
+  Training many(each, world(), expert_parallel);
+  for (std::int64_t step = 1; step <= each.steps; ++step) {
+    const StepReport expected = one.step(step);
+    const StepReport found = many.step(step);
+    EXPECT_NEAR(found.loss / expected.loss, 1, step == 1 ? 1e-6 : 1e-5) << "step " << step;
+    EXPECT_NEAR(found.gradient_norm / expected.gradient_norm, 1, 1e-4) << "step " << step;
+    EXPECT_NEAR(found.balance_loss, expected.balance_loss, 1e-6) << "step " << step;
+    for (std::size_t layer = 0; layer < expected.routing.size(); ++layer) {
+      EXPECT_EQ(over_domains(found.routing[layer].ffn).chosen,
+                over_domains(expected.routing[layer].ffn).chosen)
+          << "step " << step << ", layer " << layer;
+    }
+  }
+}
+
+TEST_P(Layouts, GiveTheSameBitsWithOverlapOff) {
+  Training on(GetParam(), world(), 0, Overlap::kOn);
+  Training off(GetParam(), world(), 0, Overlap::kOff);
+  for (std::int64_t step = 1; step <= 5; ++step) {
+    EXPECT_EQ(on.step(step).loss, off.step(step).loss);
+  }
+  for (std::size_t i = 0; i < on.store().parameters().size(); ++i) {
+    const auto a = on.store().parameters()[i].value.span<float>();
+    const auto b = off.store().parameters()[i].value.span<float>();
+    EXPECT_TRUE(std::ranges::equal(a, b)) << on.store().parameters()[i].spec.name();
+  }
+}
+
+TEST_P(Layouts, KeepEachExpertOnItsRankAlone) {
+  Training run(GetParam(), world(), 0);
+  std::vector<double> holders;
+  for (std::size_t i = 0; i < run.store().specs().size(); ++i) {
+    holders.push_back(run.store().find(static_cast<int>(i)) == nullptr ? 0 : 1);
+  }
+  double moments = 0;
+  double elements = 0;
+  for (const ParameterSpec& spec : run.store().specs()) {
+    elements += static_cast<double>(spec.elements());
+  }
+  run.optimizer().for_each_owned_tile([&](const OwnedTile& owned) {
+    moments += static_cast<double>(owned.first_moment.size());
+  });
+  Memory memory;
+  Stream stream(memory);
+  world().all_reduce_sum(stream, holders).wait(stream);
+  world().all_reduce_sum(stream, std::span(&moments, 1)).wait(stream);
+  EXPECT_EQ(moments, elements);  // each element's moments exist once in the world
+  for (std::size_t i = 0; i < holders.size(); ++i) {
+    EXPECT_EQ(holders[i], run.store().specs()[i].is_expert() ? 1 : world().size());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Layouts, ::testing::ValuesIn(cases()),
+                         [](const auto& instance) { return instance.param.name; });
+
+// Soft attention, forward and backward: each row goes to the other ranks and comes back, with its
+// gates; FFN rows go where they were routed and come back. All fp32.
+TEST(Traffic, IsWhatTheFormulaSays) {
+  const Case each = cases()[2];
+  Training run(each, world(), 0);
+  const StepReport report = run.step(1);
+  double sent = static_cast<double>(run.bytes_sent());
+  Memory memory;
+  Stream stream(memory);
+  world().all_reduce_sum(stream, std::span(&sent, 1)).wait(stream);
+  if (world().size() == 1) {
+    EXPECT_EQ(sent, 0);
+    return;
+  }
+  const double ranks = world().size();
+  const double rows = static_cast<double>(each.sequences * kLength);
+  const double d = static_cast<double>(each.config.d_model);
+  const double experts = each.config.attention_experts();
+  const double attention = (ranks - 1) * rows * (4 * d + 2 * experts) * each.config.n_layers;
+  const double counts = ranks * (ranks - 1) * each.config.ffn_experts() * each.config.n_layers;
+  const double edges = (ranks - 1) * rows;
+  const double ffn_floats = sent / 4 - attention - counts - edges;
+  const double slots = rows * each.config.n_layers;  // top-1
+  EXPECT_EQ(std::fmod(ffn_floats, 4 * d), 0);        // whole rows: there, back, and both gradients
+  EXPECT_GE(ffn_floats, 0);
+  EXPECT_LE(ffn_floats, 4 * d * slots);
+  EXPECT_FALSE(report.skipped);
+}
+
+}  // namespace
+}  // namespace bam::testing
