@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iostream>
 
 #include "launch/exit_codes.h"
 #include "runtime/check.h"
@@ -113,9 +114,10 @@ int run_child(const ChildCommand& command) {
   int status = 0;
   while (waitpid(child, &status, WNOHANG) == 0) {
     const int number = signals.next();
-    if ((number == SIGINT || number == SIGTERM) && received == 0) {
+    if (number == SIGINT || number == SIGTERM) {
+      kill(-child, received == 0 ? command.stop_signal : SIGTERM);
+      std::cerr << (received == 0 ? "\nbam: stopping; once more stops at once\n" : "");
       received = number;
-      kill(-child, number);
     }
   }
   if (received != 0) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 #include <set>
 
@@ -44,7 +45,8 @@ Processors available_processors() {
 }
 
 ChildCommand MpiLauncher::alone(std::vector<std::string> arguments) const {
-  ChildCommand command{{program.string()}, {{"OMP_NUM_THREADS", std::to_string(processors.cores)}}};
+  ChildCommand command{{program.string()}, {}};
+  command.environment["OMP_NUM_THREADS"] = std::to_string(processors.cores);
   append(command.words, arguments);
   return command;
 }
@@ -52,6 +54,9 @@ ChildCommand MpiLauncher::alone(std::vector<std::string> arguments) const {
 ChildCommand MpiLauncher::on_ranks(std::int64_t ranks, std::vector<std::string> arguments) const {
   const auto threads = std::max<std::int64_t>(1, processors.cores / ranks);
   ChildCommand command{{"mpirun", "-n", std::to_string(ranks)}, {}};
+  // mpirun hands this one to its ranks, which finish their step and write a checkpoint; at SIGINT and
+  // SIGTERM it kills them after a second.
+  command.stop_signal = SIGUSR1;
   if (is_root) {
     command.words.emplace_back("--allow-run-as-root");
   }

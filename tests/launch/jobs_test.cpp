@@ -71,15 +71,15 @@ TEST(Jobs, StopAtAFailureAndGoOnOverWhatItLeft) {
 }
 
 TEST(ChildProcess, ReturnsTheExitCode) {
-  EXPECT_EQ(run_child({{"sh", "-c", "exit 3"}, {}}), 3);
-  EXPECT_EQ(run_child({{"sh", "-c", "kill -9 $$"}, {}}), 137);
-  EXPECT_EQ(run_child({{"sh", "-c", "exit $CODE"}, {{"CODE", "5"}}}), 5);
-  EXPECT_THROW(run_child({{"/no/such/program"}, {}}), Error);
+  EXPECT_EQ(run_child({{"sh", "-c", "exit 3"}, {}, SIGTERM}), 3);
+  EXPECT_EQ(run_child({{"sh", "-c", "kill -9 $$"}, {}, SIGTERM}), 137);
+  EXPECT_EQ(run_child({{"sh", "-c", "exit $CODE"}, {{"CODE", "5"}}, SIGTERM}), 5);
+  EXPECT_THROW(run_child({{"/no/such/program"}, {}, SIGTERM}), Error);
 }
 
-TEST(ChildProcess, PassesAnInterruptOnAndWaits) {
+TEST(ChildProcess, AsksTheChildToStopAndWaits) {
   const TemporaryFolder folder;
-  // Blocked here too, so that the signal finds the thread that waits for the child.
+  // The sender inherits the block, so that the signal finds the thread that waits for the child.
   sigset_t interrupt;
   sigemptyset(&interrupt);
   sigaddset(&interrupt, SIGINT);
@@ -89,9 +89,9 @@ TEST(ChildProcess, PassesAnInterruptOnAndWaits) {
     kill(getpid(), SIGINT);
   });
   const std::string script = "trap 'touch " + (folder / "saw").string() +
-                             "; exit 0' INT; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; done";
+                             "; exit 0' USR1; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; done";
   pthread_sigmask(SIG_UNBLOCK, &interrupt, nullptr);
-  EXPECT_EQ(run_child({{"bash", "-c", script}, {}}), kInterrupted);
+  EXPECT_EQ(run_child({{"bash", "-c", script}, {}, SIGUSR1}), kInterrupted);
   sender.join();
   EXPECT_TRUE(std::filesystem::exists(folder / "saw"));
 }
