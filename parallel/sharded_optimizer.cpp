@@ -95,7 +95,7 @@ ShardedOptimizer::StepResult ShardedOptimizer::step(Stream& stream, double learn
         update(stream, piece, learning_rate, scale, step);
       }
     }
-    publish(stream, shard);
+    publish(stream, shard, Which::kTrained);
   }
   return result;
 }
@@ -189,16 +189,19 @@ void ShardedOptimizer::for_each_owned_tile(const std::function<void(const OwnedT
 
 void ShardedOptimizer::publish(Stream& stream) {
   for (Shard& shard : shards_) {
-    publish(stream, shard);
+    publish(stream, shard, Which::kAll);
   }
 }
 
 // BEFORE: each tile's owner has its fp32 weight.  AFTER: every copy has the rounded value.
-void ShardedOptimizer::publish(Stream& stream, Shard& shard) {
+void ShardedOptimizer::publish(Stream& stream, Shard& shard, Which which) {
   Communicator& group = *shard.group;
   std::vector<Transfer> sends;
   std::vector<Transfer> receives;
   for (const Piece& piece : shard.pieces) {
+    if (which == Which::kTrained && piece.parameter->gradient.empty()) {
+      continue;
+    }
     const Tensor value = tile_of(piece.parameter->value, piece.tile);
     if (piece.owner != group.rank()) {
       receives.push_back({piece.owner, value});

@@ -60,6 +60,7 @@ class ShardedOptimizer {
     Tensor master;       // (elements) fp32; the store's own elements where they are fp32
     Tensor moments;      // (2, elements) fp32; empty where frozen or owned elsewhere
   };
+  enum class Which { kAll, kTrained };
   struct Shard {         // pieces of the weights that one group holds copies of
     Communicator* group;
     std::vector<Piece> pieces;
@@ -70,7 +71,7 @@ class ShardedOptimizer {
   double squared_gradient_norm(Stream& stream);
   void update(Stream& stream, Piece& piece, double learning_rate, double scale,
               std::int64_t step);
-  void publish(Stream& stream, Shard& shard);
+  void publish(Stream& stream, Shard& shard, Which which);
   bool decays(const ParameterSpec& spec) const;
 
   ParameterStore& store_;

@@ -1,5 +1,5 @@
 // Runs every test on every rank; a failure says on which rank it was, and any rank's failure is the
-// program's.
+// program's. An exception that no test expects ends the job: the other ranks would wait for ever.
 #include <gtest/gtest.h>
 
 #include <iostream>
@@ -30,9 +30,8 @@ Communicator* world_of_job = nullptr;
 
 Communicator& world() { return *world_of_job; }
 
-int run(int* count, char** values) {
-  ::testing::InitGoogleTest(count, values);
-  const MpiSession session;
+int run(const MpiSession& session) {
+  GTEST_FLAG_SET(catch_exceptions, false);
   Communicator ranks = Communicator::world(session);
   world_of_job = &ranks;
   auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
@@ -49,4 +48,8 @@ int run(int* count, char** values) {
 
 }  // namespace bam::testing
 
-int main(int count, char** values) { return bam::testing::run(&count, values); }
+int main(int count, char** values) {
+  ::testing::InitGoogleTest(&count, values);
+  bam::MpiSession session;
+  return session.guarded([&] { return bam::testing::run(session); });
+}

@@ -1,0 +1,82 @@
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "runtime/check.h"
+#include "tests/parallel/ranks.h"
+
+namespace bam::testing {
+namespace {
+
+class CommunicatorTest : public ::testing::Test {
+ protected:
+  Memory memory_;
+  Stream stream_{memory_};
+};
+
+TEST_F(CommunicatorTest, BroadcastGivesEveryRankTheBytesOfEachRoot) {
+  for (int root = 0; root < world().size(); ++root) {
+    std::vector<std::byte> bytes(1000, static_cast<std::byte>(world().rank()));
+    world().broadcast(stream_, bytes, root).wait(stream_);
+    EXPECT_EQ(bytes, std::vector<std::byte>(1000, static_cast<std::byte>(root)));
+  }
+}
+
+TEST_F(CommunicatorTest, AllGatherOrdersBytesByRank) {
+  const std::vector<std::byte> own(3, static_cast<std::byte>(world().rank()));
+  std::vector<std::byte> all(3 * static_cast<std::size_t>(world().size()));
+  world().all_gather(stream_, own, all).wait(stream_);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(std::to_integer<std::size_t>(all[i]), i / 3);
+  }
+}
+
+TEST_F(CommunicatorTest, AllGatherRefusesAPlaceOfAnotherSize) {
+  const std::vector<std::byte> own(3);
+  std::vector<std::byte> all(3 * static_cast<std::size_t>(world().size()) + 1);
+  EXPECT_THROW(world().all_gather(stream_, own, all).wait(stream_), Error);
+}
+
+TEST_F(CommunicatorTest, SplitGroupsByColorAndOrdersByKey) {
+  const Communicator backwards = world().split(0, -world().rank());
+  EXPECT_EQ(backwards.rank(), world().size() - 1 - world().rank());
+  Communicator parity = world().split(world().rank() % 2, world().rank());
+  double members = 1;
+  parity.all_reduce_sum(stream_, std::span(&members, 1)).wait(stream_);
+  EXPECT_EQ(members, (world().size() + 1 - world().rank() % 2) / 2);
+}
+
+// Rank 0 enters when rank 1 has seen that the barrier is not over without it.
+TEST_F(CommunicatorTest, BarrierIsOverOnlyWhenEveryRankHasStartedIt) {
+  const Tensor word(stream_, {1}, DType::kFloat32);
+  Communicator speech = world().split(0, world().rank());
+  if (world().rank() == 0 && world().size() > 1) {
+    speech.transfer(stream_, {}, {{1, word}}).wait(stream_);
+  }
+  Pending barrier = world().barrier(stream_);
+  if (world().rank() == 1) {
+    for (int look = 0; look < 1000; ++look) {
+      EXPECT_FALSE(barrier.done());
+    }
+    speech.transfer(stream_, {{0, word}}, {}).wait(stream_);
+  }
+  barrier.wait(stream_);
+  EXPECT_TRUE(barrier.done());
+}
+
+TEST_F(CommunicatorTest, MoreGroupsThanTagsStayApart) {
+  const int next = (world().rank() + 1) % world().size();
+  const int last = (world().rank() + world().size() - 1) % world().size();
+  const Tensor out(stream_, {1}, DType::kInt32);
+  const Tensor in(stream_, {1}, DType::kInt32);
+  int wrong = 0;
+  for (std::int32_t group = 0; group < 40000; ++group) {
+    out.data<std::int32_t>()[0] = group;
+    world().transfer(stream_, {{next, out}}, {{last, in}}).wait(stream_);
+    wrong += in.data<std::int32_t>()[0] != group ? 1 : 0;
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace bam::testing
