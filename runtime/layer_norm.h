@@ -10,8 +10,9 @@ namespace bam {
 void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double epsilon,
                 const Tensor& h, const Tensor& statistics);
 
-/// dx (n, d) fp32 += gradient through the norm; weight_gradient (d) fp32 += its weight's, unless that is empty (frozen).
-/// dh (n, d) fp32 or bf16. The weight's sum runs over rows in a fixed order whatever the threads.
+/// dx (n, d) fp32 += gradient through the norm; weight_gradient (d) fp32 += its weight's, unless it is
+/// empty (a frozen weight). dh (n, d) fp32 or bf16. The weight's sum runs over rows in a fixed order
+/// whatever the threads.
 void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                          const Tensor& statistics, const Tensor& dh, const Tensor& dx,
                          const Tensor& weight_gradient);

@@ -20,6 +20,7 @@ class Stream {
 
   /// Has `progress` called between pieces of compute, so that messages in flight move on.
   void on_poll(std::function<void()> progress) { progress_ = std::move(progress); }
+  /// Whether poll() does anything: if not, work need not be cut.
   bool polls() const { return progress_ != nullptr; }
   /// Called by kernels between pieces of about a millisecond.
   void poll() {

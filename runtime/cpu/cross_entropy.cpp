@@ -1,98 +1,74 @@
-#include "runtime/cross_entropy.h"
-
 #include <cmath>
 
-#include "runtime/cpu/rows.h"
+#include "runtime/cpu/dispatch.h"
+#include "runtime/cpu/kernels.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/vector_math.h"
 
-namespace bam {
+namespace bam::cpu {
 namespace {
 
-void check_shapes(const Tensor& logits, const Tensor& targets, const Tensor& losses) {
-  check(targets.elements() == logits.rows() && losses.elements() == logits.rows(),
-        "cross-entropy of logits ", text_of(logits.shape()), ", targets ",
-        text_of(targets.shape()), ", losses ", text_of(losses.shape()));
-  for (const std::int32_t target : targets.span<std::int32_t>()) {
-    check(kNotScored <= target && target < logits.cols(), "target ", target, " of ", logits.cols(),
-          " logits");
-  }
-}
-
-struct Softmax {
-  float largest;
-  float sum;  // of exp(logit - largest)
-
-  float log_sum() const { return largest + std::log(sum); }
-};
-
-Softmax softmax_of(const float* row, std::int64_t n) {
-  float largest = row[0];
-#pragma omp simd reduction(max : largest)
-  for (std::int64_t j = 0; j < n; ++j) {
-    largest = std::max(largest, row[j]);
-  }
+float sum_of_exp(const float* in, float shift, std::int64_t size) {
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (std::int64_t j = 0; j < n; ++j) {
-    sum += cpu::fast_exp(row[j] - largest);
+  for (std::int64_t i = 0; i < size; ++i) {
+    sum += fast_exp(in[i] - shift);
   }
-  return {largest, sum};
+  return sum;
 }
 
-// NaN and infinities are lost in the maximum: let them show in the loss.
-float loss_of(const float* row, std::int32_t target, const Softmax& softmax) {
-  return softmax.log_sum() - row[target];
+float log_sum_of(const float* logits, std::int64_t size) {
+  const float largest = max_of(logits, size);
+  return largest + std::log(sum_of_exp(logits, largest, size));
+}
+
+// scale * (softmax - onehot); in place where T is float.
+template <class T>
+void gradient_row(const float* logits, float log_sum, std::int32_t target, float scale, T* out,
+                  std::int64_t size) {
+  const float at_target = scale * (fast_exp(logits[target] - log_sum) - 1.0F);
+#pragma omp simd
+  for (std::int64_t i = 0; i < size; ++i) {
+    out[i] = rounded<T>(scale * fast_exp(logits[i] - log_sum));
+  }
+  out[target] = rounded<T>(at_target);
 }
 
 }  // namespace
 
 void cross_entropy(Stream& stream, const Tensor& logits, const Tensor& targets,
                    const Tensor& losses) {
-  check_shapes(logits, targets, losses);
-  const std::int64_t n = logits.cols();
-  const float* in = logits.data<float>();
-  const std::int32_t* target = targets.data<std::int32_t>();
-  float* out = losses.data<float>();
-  cpu::for_each_row(logits.rows(), [&](std::int64_t i) {
-    const float* row = in + i * n;
-    out[i] = target[i] == kNotScored ? 0.0F : loss_of(row, target[i], softmax_of(row, n));
+  const std::int64_t vocabulary = logits.cols();
+  for_chunks(stream, logits.rows(), vocabulary * 8, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float* values = logits.data<float>() + row * vocabulary;
+      const std::int32_t target = targets.data<std::int32_t>()[row];
+      losses.data<float>()[row] =
+          target == kNotScored ? 0.0F : log_sum_of(values, vocabulary) - values[target];
+    }
   });
-  stream.poll();
 }
 
 void cross_entropy_with_gradient(Stream& stream, const Tensor& logits, const Tensor& targets,
                                  double scale, const Tensor& losses, const Tensor& d_logits) {
-  check_shapes(logits, targets, losses);
-  check(d_logits.shape() == logits.shape(), "gradient ", text_of(d_logits.shape()), " of logits ",
-        text_of(logits.shape()));
-  cpu::with_float_type(d_logits.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const std::int64_t n = logits.cols();
-    const float* in = logits.data<float>();
-    const std::int32_t* target = targets.data<std::int32_t>();
-    float* loss = losses.data<float>();
-    T* out = d_logits.data<T>();
-    const auto weight = static_cast<float>(scale);
-    cpu::for_each_row(logits.rows(), [&](std::int64_t i) {
-      const float* row = in + i * n;
-      T* d_row = out + i * n;
-      if (target[i] == kNotScored) {
-        loss[i] = 0;
-        std::fill_n(d_row, n, T(0.0F));
-        return;
+  const std::int64_t vocabulary = logits.cols();
+  with_float_type(d_logits.dtype(), [&]<class T>(T) {
+    for_chunks(stream, logits.rows(), vocabulary * 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const float* values = logits.data<float>() + row * vocabulary;
+        T* gradient = d_logits.data<T>() + row * vocabulary;
+        const std::int32_t target = targets.data<std::int32_t>()[row];
+        if (target == kNotScored) {
+          losses.data<float>()[row] = 0;
+          std::fill(gradient, gradient + vocabulary, T{});
+          continue;
+        }
+        const float log_sum = log_sum_of(values, vocabulary);
+        losses.data<float>()[row] = log_sum - values[target];
+        gradient_row(values, log_sum, target, static_cast<float>(scale), gradient, vocabulary);
       }
-      const Softmax softmax = softmax_of(row, n);
-      loss[i] = loss_of(row, target[i], softmax);
-      const float factor = weight / softmax.sum;
-      const float at_target =
-          factor * cpu::fast_exp(row[target[i]] - softmax.largest) - weight;
-#pragma omp simd
-      for (std::int64_t j = 0; j < n; ++j) {
-        d_row[j] = T(factor * cpu::fast_exp(row[j] - softmax.largest));
-      }
-      d_row[target[i]] = T(at_target);
     });
   });
-  stream.poll();
 }
 
-}  // namespace bam
+}  // namespace bam::cpu

@@ -1,143 +1,131 @@
-#include "runtime/elementwise.h"
-
-#include <cmath>
+#include <bit>
 #include <cstring>
 #include <numeric>
 #include <vector>
 
-#include "runtime/cpu/rows.h"
+#include "runtime/cpu/dispatch.h"
+#include "runtime/cpu/kernels.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/vector_math.h"
 
-namespace bam {
+namespace bam::cpu {
 namespace {
 
-using cpu::for_each_row;
-using cpu::with_float_type;
+// Elements whose sum is one partial sum: fixed, so that the total's bits are.
+constexpr std::int64_t kSumElements = 16384;
 
-// Elements one thread takes at a time; sums over pieces are added in order, so that they do not
-// depend on the number of threads.
-constexpr std::int64_t kPiece = 16384;
-
-template <class Body>
-void for_each_piece(std::int64_t count, Body body) {
-  for_each_row((count + kPiece - 1) / kPiece,
-               [&](std::int64_t p) { body(p, p * kPiece, std::min(count, (p + 1) * kPiece)); });
+double squares(const float* values, std::int64_t size) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < size; ++i) {
+    sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  }
+  return sum;
 }
 
-void check_same(const Tensor& a, const Tensor& b, const char* what) {
-  check(a.elements() == b.elements(), what, " of ", text_of(a.shape()), " and ",
-        text_of(b.shape()));
+// 1 if an exponent is all ones, which only infinities and NaN have.
+std::uint32_t any_not_finite(const float* values, std::int64_t size) {
+  std::uint32_t found = 0;
+#pragma omp simd reduction(| : found)
+  for (std::int64_t i = 0; i < size; ++i) {
+    found |= (std::bit_cast<std::uint32_t>(values[i]) & 0x7f800000U) == 0x7f800000U ? 1U : 0U;
+  }
+  return found;
 }
 
 }  // namespace
 
-void fill_zero(Stream& /*stream*/, const Tensor& out) {
-  const auto bytes = static_cast<std::int64_t>(out.bytes());
-  for_each_piece(bytes, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-    std::memset(out.raw() + begin, 0, static_cast<std::size_t>(end - begin));
-  });
+void fill_zero(Stream& stream, const Tensor& out) {
+  for_chunks(stream, static_cast<std::int64_t>(out.bytes()), 1,
+             [&](std::int64_t begin, std::int64_t end) {
+               std::memset(out.raw() + begin, 0, static_cast<std::size_t>(end - begin));
+             });
 }
 
-void copy(Stream& /*stream*/, const Tensor& from, const Tensor& to) {
-  check_same(from, to, "copy");
+void copy(Stream& stream, const Tensor& from, const Tensor& to) {
   if (from.dtype() == to.dtype()) {
-    for_each_piece(static_cast<std::int64_t>(from.bytes()),
-                   [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-                     std::memcpy(to.raw() + begin, from.raw() + begin,
-                                 static_cast<std::size_t>(end - begin));
-                   });
+    for_chunks(stream, static_cast<std::int64_t>(from.bytes()), 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 std::memmove(to.raw() + begin, from.raw() + begin,
+                              static_cast<std::size_t>(end - begin));
+               });
     return;
   }
-  with_float_type(from.dtype(), [&](auto in) {
-    with_float_type(to.dtype(), [&](auto out) {
-      const auto* source = from.data<decltype(in)>();
-      auto* target = to.data<decltype(out)>();
-      for_each_piece(from.elements(), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          target[i] = decltype(out)(static_cast<float>(source[i]));
-        }
+  with_float_type(from.dtype(), [&]<class From>(From) {
+    with_float_type(to.dtype(), [&]<class To>(To) {
+      for_chunks(stream, from.elements(), sizeof(From), [&](std::int64_t begin, std::int64_t end) {
+        convert(from.data<From>() + begin, to.data<To>() + begin, end - begin);
       });
     });
   });
 }
 
-void add(Stream& /*stream*/, const Tensor& part, const Tensor& sum) {
-  check_same(part, sum, "sum");
-  with_float_type(part.dtype(), [&](auto type) {
-    const auto* in = part.data<decltype(type)>();
-    float* out = sum.data<float>();
-    for_each_piece(sum.elements(), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+void add(Stream& stream, const Tensor& part, const Tensor& sum) {
+  with_float_type(part.dtype(), [&]<class T>(T) {
+    for_chunks(stream, part.elements(), sizeof(T), [&](std::int64_t begin, std::int64_t end) {
+      const T* from = part.data<T>();
+      float* to = sum.data<float>();
+#pragma omp simd
       for (std::int64_t i = begin; i < end; ++i) {
-        out[i] += static_cast<float>(in[i]);
+        to[i] += static_cast<float>(from[i]);
       }
     });
   });
 }
 
-double squared_norm(Stream& /*stream*/, const Tensor& values) {
-  const float* in = values.data<float>();
-  std::vector<double> parts(static_cast<std::size_t>((values.elements() + kPiece - 1) / kPiece));
-  for_each_piece(values.elements(), [&](std::int64_t p, std::int64_t begin, std::int64_t end) {
-    double lanes[16] = {};
-    std::int64_t i = begin;
-    for (; i + 16 <= end; i += 16) {
-      for (int lane = 0; lane < 16; ++lane) {
-        lanes[lane] += static_cast<double>(in[i + lane]) * in[i + lane];
-      }
+double squared_norm(Stream& stream, const Tensor& values) {
+  const std::int64_t size = values.elements();
+  const std::int64_t parts = (size + kSumElements - 1) / kSumElements;
+  std::vector<double> sums(static_cast<std::size_t>(parts));
+  for_chunks(stream, parts, kSumElements * 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = i * kSumElements;
+      sums[static_cast<std::size_t>(i)] =
+          squares(values.data<float>() + first, std::min(kSumElements, size - first));
     }
-    for (; i < end; ++i) {
-      lanes[0] += static_cast<double>(in[i]) * in[i];
-    }
-    parts[static_cast<std::size_t>(p)] = std::accumulate(lanes, lanes + 16, 0.0);
   });
-  return std::accumulate(parts.begin(), parts.end(), 0.0);
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 bool all_finite(Stream& stream, const Tensor& values) {
-  return std::isfinite(squared_norm(stream, values));
+  std::uint32_t found = 0;
+  for_chunks(stream, values.elements(), 4, [&](std::int64_t begin, std::int64_t end) {
+    const std::uint32_t here = any_not_finite(values.data<float>() + begin, end - begin);
+#pragma omp atomic
+    found |= here;
+  });
+  return found == 0;
 }
 
-void scale_rows(Stream& /*stream*/, const Tensor& in, const Tensor& factors, std::int64_t column,
+void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
                 const Tensor& out) {
-  check(in.shape() == out.shape() && in.dtype() == out.dtype() && factors.rows() == in.rows() &&
-            column < factors.cols(),
-        "rows ", text_of(in.shape()), " scaled by column ", column, " of ",
-        text_of(factors.shape()), " into ", text_of(out.shape()));
-  with_float_type(in.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const std::int64_t d = in.cols();
-    const T* source = in.data<T>();
-    T* target = out.data<T>();
-    const float* factor = factors.data<float>() + column;
-    for_each_row(in.rows(), [&](std::int64_t i) {
-      const float scale = factor[i * factors.cols()];
-      for (std::int64_t j = i * d; j < (i + 1) * d; ++j) {
-        target[j] = T(scale * static_cast<float>(source[j]));
+  const std::int64_t d = in.cols();
+  with_float_type(in.dtype(), [&]<class T>(T) {
+    for_chunks(stream, in.rows(), d * 4, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const float factor = factors.data<float>()[row * factors.cols() + column];
+        const T* from = in.data<T>() + row * d;
+        T* to = out.data<T>() + row * d;
+#pragma omp simd
+        for (std::int64_t i = 0; i < d; ++i) {
+          to[i] = rounded<T>(factor * static_cast<float>(from[i]));
+        }
       }
     });
   });
 }
 
-void dot_rows(Stream& /*stream*/, const Tensor& a, const Tensor& b, const Tensor& dots,
+void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& dots,
               std::int64_t column) {
-  check(a.shape() == b.shape() && a.dtype() == b.dtype() && dots.rows() == a.rows() &&
-            column < dots.cols(),
-        "dots of ", text_of(a.shape()), " and ", text_of(b.shape()), " into column ", column,
-        " of ", text_of(dots.shape()));
-  with_float_type(a.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const std::int64_t d = a.cols();
-    const T* left = a.data<T>();
-    const T* right = b.data<T>();
-    float* out = dots.data<float>() + column;
-    for_each_row(a.rows(), [&](std::int64_t i) {
-      float sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (std::int64_t j = i * d; j < (i + 1) * d; ++j) {
-        sum += static_cast<float>(left[j]) * static_cast<float>(right[j]);
+  const std::int64_t d = a.cols();
+  with_float_type(a.dtype(), [&]<class T>(T) {
+    for_chunks(stream, a.rows(), d * 8, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        dots.data<float>()[row * dots.cols() + column] =
+            dot(a.data<T>() + row * d, b.data<T>() + row * d, d);
       }
-      out[i * dots.cols()] = sum;
     });
   });
 }
 
-}  // namespace bam
+}  // namespace bam::cpu

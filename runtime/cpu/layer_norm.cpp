@@ -1,115 +1,106 @@
-#include "runtime/layer_norm.h"
-
 #include <cmath>
-#include <vector>
 
-#include "runtime/cpu/rows.h"
+#include "runtime/cpu/dispatch.h"
+#include "runtime/cpu/kernels.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/vector_math.h"
 
-namespace bam {
+namespace bam::cpu {
 namespace {
 
-using cpu::for_each_row;
-using cpu::with_float_type;
+// Rows whose weight gradients are one partial sum: fixed, so that the total's bits are.
+constexpr std::int64_t kSumRows = 128;
 
-// Rows whose weight gradients are summed before the pieces' sums are, in order.
-constexpr std::int64_t kPieceRows = 128;
+struct Statistics {
+  float mean;
+  float inverse_deviation;
+};
 
-void check_shapes(const Tensor& x, const Tensor& weight, const Tensor& h,
-                  const Tensor& statistics) {
-  check(x.shape() == h.shape() && weight.shape() == Shape{x.cols()} &&
-            statistics.shape() == Shape{x.rows(), 2},
-        "layer norm of x ", text_of(x.shape()), ", weight ", text_of(weight.shape()), ", h ",
-        text_of(h.shape()), ", statistics ", text_of(statistics.shape()));
+Statistics statistics_of(const float* x, std::int64_t d, float epsilon) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < d; ++i) {
+    sum += x[i];
+  }
+  const float mean = sum / static_cast<float>(d);
+  float squares = 0;
+#pragma omp simd reduction(+ : squares)
+  for (std::int64_t i = 0; i < d; ++i) {
+    squares += (x[i] - mean) * (x[i] - mean);
+  }
+  return {mean, 1.0F / std::sqrt(squares / static_cast<float>(d) + epsilon)};
+}
+
+template <class T>
+void norm_row(const float* x, const float* weight, Statistics row, T* h, std::int64_t d) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < d; ++i) {
+    h[i] = rounded<T>((x[i] - row.mean) * row.inverse_deviation * weight[i]);
+  }
+}
+
+// With y = (x - mean) r and g = dh weight: dx += r (g - mean(g) - y mean(g y)).
+template <class T>
+void norm_row_backward(const float* x, const float* weight, Statistics row, const T* dh, float* dx,
+                       float* weight_sum, std::int64_t d) {
+  float sum = 0;
+  float sum_y = 0;
+#pragma omp simd reduction(+ : sum, sum_y)
+  for (std::int64_t i = 0; i < d; ++i) {
+    const float y = (x[i] - row.mean) * row.inverse_deviation;
+    const float gradient = static_cast<float>(dh[i]);
+    weight_sum[i] += gradient * y;
+    sum += gradient * weight[i];
+    sum_y += gradient * weight[i] * y;
+  }
+  const float mean = sum / static_cast<float>(d);
+  const float mean_y = sum_y / static_cast<float>(d);
+#pragma omp simd
+  for (std::int64_t i = 0; i < d; ++i) {
+    const float y = (x[i] - row.mean) * row.inverse_deviation;
+    dx[i] += row.inverse_deviation * (static_cast<float>(dh[i]) * weight[i] - mean - y * mean_y);
+  }
 }
 
 }  // namespace
 
 void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double epsilon,
                 const Tensor& h, const Tensor& statistics) {
-  check_shapes(x, weight, h, statistics);
-  with_float_type(h.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const std::int64_t d = x.cols();
-    const float* scale = weight.data<float>();
-    T* out = h.data<T>();
-    float* moments = statistics.data<float>();
-    const float* in = x.data<float>();
-    for_each_row(x.rows(), [&](std::int64_t i) {
-      const float* row = in + i * d;
-      float sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (std::int64_t j = 0; j < d; ++j) {
-        sum += row[j];
+  const std::int64_t d = x.cols();
+  with_float_type(h.dtype(), [&]<class T>(T) {
+    for_chunks(stream, x.rows(), d * 8, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const float* from = x.data<float>() + row * d;
+        const Statistics found = statistics_of(from, d, static_cast<float>(epsilon));
+        statistics.data<float>()[row * 2] = found.mean;
+        statistics.data<float>()[row * 2 + 1] = found.inverse_deviation;
+        norm_row(from, weight.data<float>(), found, h.data<T>() + row * d, d);
       }
-      const float mean = sum / static_cast<float>(d);
-      float squares = 0;
-#pragma omp simd reduction(+ : squares)
-      for (std::int64_t j = 0; j < d; ++j) {
-        squares += (row[j] - mean) * (row[j] - mean);
-      }
-      const float inverse =
-          1.0F / std::sqrt(squares / static_cast<float>(d) + static_cast<float>(epsilon));
-      for (std::int64_t j = 0; j < d; ++j) {
-        out[i * d + j] = T((row[j] - mean) * inverse * scale[j]);
-      }
-      moments[2 * i] = mean;
-      moments[2 * i + 1] = inverse;
     });
   });
-  stream.poll();
 }
 
 void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                          const Tensor& statistics, const Tensor& dh, const Tensor& dx,
                          const Tensor& weight_gradient) {
-  check_shapes(x, weight, dh, statistics);
   const std::int64_t d = x.cols();
-  const std::int64_t pieces = (x.rows() + kPieceRows - 1) / kPieceRows;
-  std::vector<float> partial(static_cast<std::size_t>(pieces * d));
-  with_float_type(dh.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const T* gradient = dh.data<T>();
-    const float* in = x.data<float>();
-    const float* scale = weight.data<float>();
-    const float* moments = statistics.data<float>();
-    float* out = dx.data<float>();
-    for_each_row(pieces, [&](std::int64_t piece) {
-      float* sums = partial.data() + piece * d;
-      const std::int64_t last = std::min(x.rows(), (piece + 1) * kPieceRows);
-      for (std::int64_t i = piece * kPieceRows; i < last; ++i) {
-        const float mean = moments[2 * i];
-        const float inverse = moments[2 * i + 1];
-        const float* row = in + i * d;
-        const T* dy = gradient + i * d;
-        float mean_g = 0;
-        float mean_gx = 0;
-#pragma omp simd reduction(+ : mean_g, mean_gx)
-        for (std::int64_t j = 0; j < d; ++j) {
-          const float normal = (row[j] - mean) * inverse;
-          const float g = static_cast<float>(dy[j]) * scale[j];
-          mean_g += g;
-          mean_gx += g * normal;
-          sums[j] += static_cast<float>(dy[j]) * normal;
-        }
-        mean_g /= static_cast<float>(d);
-        mean_gx /= static_cast<float>(d);
-        for (std::int64_t j = 0; j < d; ++j) {
-          const float normal = (row[j] - mean) * inverse;
-          const float g = static_cast<float>(dy[j]) * scale[j];
-          out[i * d + j] += inverse * (g - mean_g - normal * mean_gx);
-        }
+  const std::int64_t parts = (x.rows() + kSumRows - 1) / kSumRows;
+  const Tensor sums(stream, {parts, d}, DType::kFloat32);
+  cpu::fill_zero(stream, sums);
+  with_float_type(dh.dtype(), [&]<class T>(T) {
+    for_tasks(stream, parts, 16.0 * kSumRows * static_cast<double>(d), [&](std::int64_t part) {
+      const std::int64_t end = std::min(x.rows(), (part + 1) * kSumRows);
+      for (std::int64_t row = part * kSumRows; row < end; ++row) {
+        const float* found = statistics.data<float>() + row * 2;
+        norm_row_backward(x.data<float>() + row * d, weight.data<float>(), {found[0], found[1]},
+                          dh.data<T>() + row * d, dx.data<float>() + row * d,
+                          sums.data<float>() + part * d, d);
       }
     });
   });
-  if (!weight_gradient.empty()) {
-    float* total = weight_gradient.data<float>();
-    for (std::int64_t piece = 0; piece < pieces; ++piece) {
-      for (std::int64_t j = 0; j < d; ++j) {
-        total[j] += partial[static_cast<std::size_t>(piece * d + j)];
-      }
-    }
+  for (std::int64_t part = 0; !weight_gradient.empty() && part < parts; ++part) {
+    add_scaled(1.0F, sums.data<float>() + part * d, weight_gradient.data<float>(), d);
   }
-  stream.poll();
 }
 
-}  // namespace bam
+}  // namespace bam::cpu

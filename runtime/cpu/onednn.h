@@ -3,22 +3,33 @@
 #include <cstdint>
 
 #include "runtime/dtype.h"
+#include "runtime/matmul.h"
 
 namespace bam::cpu {
 
-/// A matrix in memory: element (i, j) is at data[i * row_stride + j * column_stride]; one of the
-/// strides is 1.
-struct MatrixRef {
+/// A factor of a product: element (i, j) is data[i * leading + j], or data[j * leading + i] if
+/// transposed.
+struct Factor {
   const void* data;
-  DType dtype;
-  std::int64_t row_stride;
-  std::int64_t column_stride;
+  std::int64_t leading;
+  bool is_transposed = false;
 };
 
-/// c (m, n) = a (m, k) b (k, n), or c += a b, by oneDNN. c is row-major with `c_stride` elements a row,
-/// fp32 or the inputs' dtype. Runs on the calling thread's OpenMP team; inside a parallel region on
-/// that thread alone. All sizes positive.
-void product(std::int64_t m, std::int64_t k, std::int64_t n, MatrixRef a, MatrixRef b, void* c,
-             DType c_dtype, std::int64_t c_stride, bool add);
+/// c (m, n) = or += a (m, k) b (k, n); a and b of `dtype`, c of `c_dtype`, sums in fp32.
+struct Product {
+  std::int64_t m;
+  std::int64_t n;
+  std::int64_t k;  // 1 or more, as are m and n
+  Factor a;
+  Factor b;
+  void* c;
+  std::int64_t c_leading;
+  DType dtype;
+  DType c_dtype;
+  Write write = Write::kReplace;
+};
+
+/// Computes it on the calling thread alone, so that its bits do not depend on the threads.
+void compute(const Product& product);
 
 }  // namespace bam::cpu

@@ -1,66 +1,49 @@
-#include "runtime/swiglu.h"
+#include "runtime/cpu/dispatch.h"
+#include "runtime/cpu/kernels.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/vector_math.h"
 
-#include "runtime/cpu/rows.h"
-
-namespace bam {
-namespace {
-
-void check_same(const Tensor& a, const Tensor& b) {
-  check(a.shape() == b.shape() && a.dtype() == b.dtype(), "SwiGLU of ", text_of(a.shape()), " ",
-        name_of(a.dtype()), " and ", text_of(b.shape()), " ", name_of(b.dtype()));
-}
-
-}  // namespace
+namespace bam::cpu {
 
 void swiglu(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& out) {
-  check_same(gate, up);
-  check_same(gate, out);
-  cpu::with_float_type(gate.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const std::int64_t d = gate.cols();
-    const T* g = gate.data<T>();
-    const T* u = up.data<T>();
-    T* o = out.data<T>();
-    cpu::for_each_row(gate.rows(), [&](std::int64_t i) {
+  with_float_type(gate.dtype(), [&]<class T>(T) {
+    const T* gates = gate.data<T>();
+    const T* ups = up.data<T>();
+    T* outs = out.data<T>();
+    for_chunks(stream, gate.elements(), 8, [=](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
-      for (std::int64_t j = i * d; j < (i + 1) * d; ++j) {
-        const auto x = static_cast<float>(g[j]);
-        o[j] = T(x / (1.0F + cpu::fast_exp(-x)) * static_cast<float>(u[j]));
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto g = static_cast<float>(gates[i]);
+        outs[i] = rounded<T>(g * sigmoid(g) * static_cast<float>(ups[i]));
       }
     });
   });
-  stream.poll();
 }
 
+// silu'(g) = s + g s (1 - s), with s = sigmoid(g).
 void swiglu_backward(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& d_out,
                      const Tensor& d_gate, const Tensor& d_up, const Tensor& out) {
-  for (const Tensor* other : {&up, &d_out, &d_gate, &d_up, &out}) {
-    check_same(gate, *other);
-  }
-  cpu::with_float_type(gate.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const std::int64_t d = gate.cols();
-    const T* g = gate.data<T>();
-    const T* u = up.data<T>();
-    const T* dy = d_out.data<T>();
-    T* dg = d_gate.data<T>();
-    T* du = d_up.data<T>();
-    T* o = out.data<T>();
-    cpu::for_each_row(gate.rows(), [&](std::int64_t i) {
+  with_float_type(gate.dtype(), [&]<class T>(T) {
+    const T* gates = gate.data<T>();
+    const T* ups = up.data<T>();
+    const T* d_outs = d_out.data<T>();
+    T* d_gates = d_gate.data<T>();
+    T* d_ups = d_up.data<T>();
+    T* outs = out.data<T>();
+    for_chunks(stream, gate.elements(), 16, [=](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
-      for (std::int64_t j = i * d; j < (i + 1) * d; ++j) {
-        const auto x = static_cast<float>(g[j]);
-        const auto y = static_cast<float>(u[j]);
-        const auto slope = static_cast<float>(dy[j]);
-        const float sigmoid = 1.0F / (1.0F + cpu::fast_exp(-x));
-        const float silu = x * sigmoid;
-        dg[j] = T(slope * y * sigmoid * (1.0F + x * (1.0F - sigmoid)));
-        du[j] = T(slope * silu);
-        o[j] = T(silu * y);
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto g = static_cast<float>(gates[i]);
+        const auto u = static_cast<float>(ups[i]);
+        const auto d = static_cast<float>(d_outs[i]);
+        const float s = sigmoid(g);
+        const float silu = g * s;
+        d_gates[i] = rounded<T>(d * u * (s + silu * (1.0F - s)));
+        d_ups[i] = rounded<T>(d * silu);
+        outs[i] = rounded<T>(silu * u);
       }
     });
   });
-  stream.poll();
 }
 
-}  // namespace bam
+}  // namespace bam::cpu

@@ -1,0 +1,69 @@
+#include "runtime/attention.h"
+
+#include "runtime/check.h"
+#include "runtime/cpu/kernels.h"
+
+namespace bam {
+namespace {
+
+void check_matrix(const Tensor& tensor, DType dtype, std::int64_t rows, std::int64_t cols,
+                  const char* what) {
+  check(tensor.dtype() == dtype && tensor.rows() == rows && tensor.cols() == cols, "attention: ",
+        what, " is ", name_of(tensor.dtype()), " ", text_of(tensor.shape()), " instead of ",
+        name_of(dtype), " (", rows, ", ", cols, ")");
+}
+
+void check_places(const AttentionShape& shape, const Tensor& query_rows,
+                  const Tensor& document_starts) {
+  const std::span<const std::int32_t> starts = document_starts.span<std::int32_t>();
+  check(static_cast<std::int64_t>(starts.size()) == shape.keys(), "attention: ", starts.size(),
+        " document starts for ", shape.keys(), " keys");
+  std::int32_t last = -1;
+  for (const std::int32_t row : query_rows.span<std::int32_t>()) {
+    check(last < row && row < shape.keys(), "attention: query at key row ", row, " after one at ",
+          last, ", of ", shape.keys(), " keys");
+    const std::int32_t start = starts[static_cast<std::size_t>(row)];
+    check(row / shape.length * shape.length <= start && start <= row,
+          "attention: the document of key row ", row, " starts at ", start);
+    last = row;
+  }
+}
+
+void check_inputs(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
+                  const Tensor& query_rows, const Tensor& document_starts) {
+  check(shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0, "attention: ", shape.heads,
+        " heads on ", shape.kv_heads, " key heads");
+  check(q.dtype() != DType::kInt32, "attention of ", name_of(q.dtype()));
+  check_matrix(q, q.dtype(), query_rows.elements(), shape.heads * shape.head_dim, "q");
+  check_matrix(k, q.dtype(), shape.keys(), shape.kv_heads * shape.head_dim, "k");
+  check_matrix(v, q.dtype(), shape.keys(), shape.kv_heads * shape.head_dim, "v");
+  check_places(shape, query_rows, document_starts);
+}
+
+}  // namespace
+
+void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, const Tensor& k,
+               const Tensor& v, const Tensor& query_rows, const Tensor& document_starts,
+               const Tensor& out, const Tensor& log_sums) {
+  check_inputs(shape, q, k, v, query_rows, document_starts);
+  check_matrix(out, q.dtype(), q.rows(), q.cols(), "out");
+  check_matrix(log_sums, DType::kFloat32, q.rows(), shape.heads, "log_sums");
+  cpu::attention(stream, shape, q, k, v, query_rows, document_starts, out, log_sums);
+}
+
+void attention_backward(Stream& stream, const AttentionShape& shape, const Tensor& q,
+                        const Tensor& k, const Tensor& v, const Tensor& query_rows,
+                        const Tensor& document_starts, const Tensor& out, const Tensor& log_sums,
+                        const Tensor& d_out, const Tensor& dq, const Tensor& dk, const Tensor& dv) {
+  check_inputs(shape, q, k, v, query_rows, document_starts);
+  check_matrix(out, q.dtype(), q.rows(), q.cols(), "out");
+  check_matrix(log_sums, DType::kFloat32, q.rows(), shape.heads, "log_sums");
+  check_matrix(d_out, q.dtype(), q.rows(), q.cols(), "d_out");
+  check_matrix(dq, q.dtype(), q.rows(), q.cols(), "dq");
+  check_matrix(dk, q.dtype(), k.rows(), k.cols(), "dk");
+  check_matrix(dv, q.dtype(), v.rows(), v.cols(), "dv");
+  cpu::attention_backward(stream, shape, q, k, v, query_rows, document_starts, out, log_sums, d_out,
+                          dq, dk, dv);
+}
+
+}  // namespace bam

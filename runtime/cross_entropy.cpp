@@ -1,0 +1,38 @@
+#include "runtime/cross_entropy.h"
+
+#include "runtime/check.h"
+#include "runtime/cpu/kernels.h"
+
+namespace bam {
+namespace {
+
+void check_losses(const Tensor& logits, const Tensor& targets, const Tensor& losses) {
+  check(logits.dtype() == DType::kFloat32 && losses.dtype() == DType::kFloat32 &&
+            targets.elements() == logits.rows() && losses.elements() == logits.rows(),
+        "cross entropy of ", name_of(logits.dtype()), " ", text_of(logits.shape()), " with ",
+        targets.elements(), " targets into ", name_of(losses.dtype()), " ",
+        text_of(losses.shape()));
+  for (const std::int32_t target : targets.span<std::int32_t>()) {
+    check(target == kNotScored || (0 <= target && target < logits.cols()), "target ", target,
+          " in a vocabulary of ", logits.cols());
+  }
+}
+
+}  // namespace
+
+void cross_entropy(Stream& stream, const Tensor& logits, const Tensor& targets,
+                   const Tensor& losses) {
+  check_losses(logits, targets, losses);
+  cpu::cross_entropy(stream, logits, targets, losses);
+}
+
+void cross_entropy_with_gradient(Stream& stream, const Tensor& logits, const Tensor& targets,
+                                 double scale, const Tensor& losses, const Tensor& d_logits) {
+  check_losses(logits, targets, losses);
+  check(d_logits.shape() == logits.shape() && d_logits.dtype() != DType::kInt32,
+        "cross entropy gradient ", name_of(d_logits.dtype()), " ", text_of(d_logits.shape()),
+        " of logits ", text_of(logits.shape()));
+  cpu::cross_entropy_with_gradient(stream, logits, targets, scale, losses, d_logits);
+}
+
+}  // namespace bam

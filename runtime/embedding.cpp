@@ -1,0 +1,35 @@
+#include "runtime/embedding.h"
+
+#include "runtime/check.h"
+#include "runtime/cpu/kernels.h"
+
+namespace bam {
+namespace {
+
+void check_rows(const Tensor& tokens, const Tensor& table, const Tensor& x) {
+  check(x.dtype() == DType::kFloat32 && x.rows() == tokens.elements() && x.cols() == table.cols(),
+        "embedding of ", tokens.elements(), " tokens from ", text_of(table.shape()), " into ",
+        name_of(x.dtype()), " ", text_of(x.shape()));
+  for (const std::int32_t token : tokens.span<std::int32_t>()) {
+    check(0 <= token && token < table.rows(), "token ", token, " in a vocabulary of ",
+          table.rows());
+  }
+}
+
+}  // namespace
+
+void embedding(Stream& stream, const Tensor& tokens, const Tensor& table, const Tensor& x) {
+  check(table.dtype() != DType::kInt32, "embedding table of ", name_of(table.dtype()));
+  check_rows(tokens, table, x);
+  cpu::embedding(stream, tokens, table, x);
+}
+
+void embedding_backward(Stream& stream, const Tensor& tokens, const Tensor& dx,
+                        const Tensor& table_gradient) {
+  check(table_gradient.dtype() == DType::kFloat32, "embedding gradient of ",
+        name_of(table_gradient.dtype()));
+  check_rows(tokens, table_gradient, dx);
+  cpu::embedding_backward(stream, tokens, dx, table_gradient);
+}
+
+}  // namespace bam

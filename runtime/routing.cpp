@@ -1,0 +1,135 @@
+#include "runtime/routing.h"
+
+#include "runtime/check.h"
+#include "runtime/cpu/kernels.h"
+
+namespace bam {
+namespace {
+
+void check_fp32(const Tensor& tensor, const Shape& shape, const char* what) {
+  check(tensor.dtype() == DType::kFloat32 && tensor.shape() == shape, what, ": ",
+        name_of(tensor.dtype()), " ", text_of(tensor.shape()), " instead of fp32 ", text_of(shape));
+}
+
+void check_log_sums(const Tensor& log_sums, std::int64_t rows) {
+  check(log_sums.dtype() == DType::kFloat32 && log_sums.elements() == rows, "log sums ",
+        text_of(log_sums.shape()), " for ", rows, " rows");
+}
+
+void check_indices(const Tensor& indices, std::int64_t end, const char* what) {
+  for (const std::int32_t index : indices.span<std::int32_t>()) {
+    check(0 <= index && index < end, what, ": ", index, " is not below ", end);
+  }
+}
+
+void check_gates(const Tensor& probabilities, const Tensor& choices, const Tensor& gates) {
+  check(probabilities.rows() == choices.rows() && choices.cols() <= probabilities.cols(),
+        "choices ", text_of(choices.shape()), " of ", text_of(probabilities.shape()));
+  check_fp32(gates, choices.shape(), "gates");
+  check_indices(choices, probabilities.cols(), "chosen expert");
+}
+
+void check_combine(const Tensor& answers, const Tensor& row_of_slot, const Tensor& gates,
+                   const Tensor& sum) {
+  check(answers.dtype() != DType::kInt32 && answers.rows() == row_of_slot.elements(), "answers ",
+        text_of(answers.shape()), " for slots ", text_of(row_of_slot.shape()));
+  check_fp32(gates, row_of_slot.shape(), "gates");
+  check_fp32(sum, {row_of_slot.rows(), answers.cols()}, "sum of answers");
+  check_indices(row_of_slot, answers.rows(), "row of slot");
+}
+
+}  // namespace
+
+void softmax_rows(Stream& stream, const Tensor& logits, const Tensor& probabilities,
+                  const Tensor& log_sums) {
+  check_fp32(probabilities, logits.shape(), "probabilities");
+  check_log_sums(log_sums, logits.rows());
+  cpu::softmax_rows(stream, logits, probabilities, log_sums);
+}
+
+void softmax_rows_backward(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
+                           double z_scale, const Tensor& d_probabilities, const Tensor& d_logits) {
+  check_fp32(d_probabilities, probabilities.shape(), "gradient of probabilities");
+  check_fp32(d_logits, probabilities.shape(), "gradient of logits");
+  check_log_sums(log_sums, probabilities.rows());
+  cpu::softmax_rows_backward(stream, probabilities, log_sums, z_scale, d_probabilities, d_logits);
+}
+
+void top_k(Stream& stream, const Tensor& probabilities, const Tensor& choices) {
+  check(probabilities.rows() == choices.rows() && choices.cols() <= probabilities.cols(),
+        "choices ", text_of(choices.shape()), " of ", text_of(probabilities.shape()));
+  cpu::top_k(stream, probabilities, choices);
+}
+
+void chosen_gates(Stream& stream, const Tensor& probabilities, const Tensor& choices, Gates kind,
+                  const Tensor& gates) {
+  check_gates(probabilities, choices, gates);
+  cpu::chosen_gates(stream, probabilities, choices, kind, gates);
+}
+
+void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Tensor& choices,
+                           Gates kind, const Tensor& d_gates, const Tensor& d_probabilities) {
+  check_gates(probabilities, choices, d_gates);
+  check_fp32(d_probabilities, probabilities.shape(), "gradient of probabilities");
+  cpu::chosen_gates_backward(stream, probabilities, choices, kind, d_gates, d_probabilities);
+}
+
+ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts) {
+  check_indices(choices, static_cast<std::int64_t>(experts.size()), "chosen expert");
+  std::vector<bool> seen(experts.size());
+  for (const int expert : experts) {
+    const auto i = static_cast<std::size_t>(expert);
+    check(0 <= expert && i < experts.size() && !seen[i], "expert ", expert,
+          " in an order of ", experts.size(), " experts");
+    seen[i] = true;
+  }
+  return cpu::order_by_expert(stream, choices, experts);
+}
+
+void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out) {
+  check(in.dtype() == out.dtype() && in.cols() == out.cols() && rows.elements() == out.rows(),
+        "gathering ", rows.elements(), " rows of ", name_of(in.dtype()), " ", text_of(in.shape()),
+        " into ", name_of(out.dtype()), " ", text_of(out.shape()));
+  check_indices(rows, in.rows(), "row to gather");
+  cpu::gather_rows(stream, in, rows, out);
+}
+
+void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& sum) {
+  check(in.dtype() != DType::kInt32 && sum.dtype() == DType::kFloat32 && in.cols() == sum.cols() &&
+            rows.elements() == in.rows(),
+        "adding ", rows.elements(), " rows of ", name_of(in.dtype()), " ", text_of(in.shape()),
+        " to ", name_of(sum.dtype()), " ", text_of(sum.shape()));
+  check_indices(rows, sum.rows(), "row to add to");
+  cpu::scatter_add_rows(stream, in, rows, sum);
+}
+
+void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
+                  const Tensor& gates, const Tensor& sum) {
+  check_combine(answers, row_of_slot, gates, sum);
+  cpu::combine_rows(stream, answers, row_of_slot, gates, sum);
+}
+
+void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
+                           const Tensor& gates, const Tensor& d_sum, const Tensor& d_answers,
+                           const Tensor& d_gates) {
+  check_combine(answers, row_of_slot, gates, d_sum);
+  check(d_answers.dtype() == answers.dtype() && d_answers.shape() == answers.shape(),
+        "gradient of answers ", text_of(d_answers.shape()), " for ", text_of(answers.shape()));
+  check_fp32(d_gates, gates.shape(), "gradient of gates");
+  cpu::combine_rows_backward(stream, answers, row_of_slot, gates, d_sum, d_answers, d_gates);
+}
+
+RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
+                         const Tensor& choices, std::int64_t begin, std::int64_t end) {
+  check(0 <= begin && begin <= end && end <= probabilities.rows(), "routing of tokens [", begin,
+        ", ", end, ") of ", probabilities.rows());
+  check_log_sums(log_sums, probabilities.rows());
+  check(choices.empty() || choices.rows() == probabilities.rows(), "routing of ",
+        probabilities.rows(), " tokens with choices ", text_of(choices.shape()));
+  if (!choices.empty()) {
+    check_indices(choices, probabilities.cols(), "chosen expert");
+  }
+  return cpu::routing_sums(stream, probabilities, log_sums, choices, begin, end);
+}
+
+}  // namespace bam
