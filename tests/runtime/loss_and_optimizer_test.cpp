@@ -1,0 +1,106 @@
+#include <limits>
+
+#include "runtime/adamw.h"
+#include "runtime/check.h"
+#include "runtime/cross_entropy.h"
+#include "tests/runtime/tensors.h"
+
+namespace bam {
+namespace {
+
+struct Expected {
+  std::vector<double> losses, gradient;
+};
+
+Expected naive(const std::vector<double>& logits, const std::vector<int>& targets, double scale) {
+  Expected to{{}, std::vector<double>(logits.size())};
+  const std::size_t n = targets.empty() ? 0 : logits.size() / targets.size();
+  for (std::size_t row = 0; row < targets.size(); ++row) {
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      sum += std::exp(logits[row * n + i]);
+    }
+    if (targets[row] == kNotScored) {
+      to.losses.push_back(0);
+      continue;
+    }
+    const auto target = static_cast<std::size_t>(targets[row]);
+    to.losses.push_back(std::log(sum) - logits[row * n + target]);
+    for (std::size_t i = 0; i < n; ++i) {
+      to.gradient[row * n + i] =
+          scale * (std::exp(logits[row * n + i]) / sum - (i == target ? 1 : 0));
+    }
+  }
+  return to;
+}
+
+TEST(CrossEntropy, AndItsGradientEqualTheFormula) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    Device device;
+    Stream& stream = device.stream;
+    const std::vector<int> targets = {0, kNotScored, 700, 35};
+    const Tensor logits = normal_tensor(stream, {4, 701}, DType::kFloat32, "logits");
+    const Expected expected = naive(values_of(logits), targets, 3.0);
+    const Tensor losses(stream, {4}, DType::kFloat32);
+    const Tensor places = int_tensor(stream, {4}, targets);
+    cross_entropy(stream, logits, places, losses);
+    expect_near(values_of(losses), expected.losses, 1e-6);
+    const bool in_place = dtype == DType::kFloat32;
+    const Tensor gradient = in_place ? logits : Tensor(stream, {4, 701}, dtype);
+    cross_entropy_with_gradient(stream, logits, places, 3.0, losses, gradient);
+    expect_near(values_of(losses), expected.losses, 1e-6);
+    expect_near(values_of(gradient), expected.gradient, in_place ? 1e-6 : 1e-2);
+  }
+}
+
+TEST(CrossEntropy, ShowsNanAndSurvivesLargeLogits) {
+  Device device;
+  Stream& stream = device.stream;
+  const Tensor logits = float_tensor(stream, {2, 3}, {1e4F, 0, -1e4F, 0, std::nanf(""), 1});
+  const Tensor losses(stream, {2}, DType::kFloat32);
+  cross_entropy(stream, logits, int_tensor(stream, {2}, {1, 0}), losses);
+  EXPECT_EQ(losses.data<float>()[0], 1e4F);
+  EXPECT_TRUE(std::isnan(losses.data<float>()[1]));
+  EXPECT_THROW(cross_entropy(stream, logits, int_tensor(stream, {2}, {3, 0}), losses), Error);
+}
+
+TEST(CrossEntropy, TakesNoRows) {
+  Device device;
+  const Tensor logits(device.stream, {0, 5}, DType::kFloat32);
+  const Tensor nothing(device.stream, {0}, DType::kFloat32);
+  cross_entropy(device.stream, logits, Tensor(device.stream, {0}, DType::kInt32), nothing);
+}
+
+TEST(Adamw, EqualsTheScalarFormulaOverSteps) {
+  Device device;
+  const std::int64_t size = 1001;
+  const Tensor weight = normal_tensor(device.stream, {size}, DType::kFloat32, "w");
+  const Tensor m(device.stream, {size}, DType::kFloat32);
+  const Tensor v(device.stream, {size}, DType::kFloat32);
+  fill_zero(device.stream, m);
+  fill_zero(device.stream, v);
+  std::vector<double> w = values_of(weight);
+  std::vector<double> first(w.size());
+  std::vector<double> second(w.size());
+  for (std::int64_t step = 1; step <= 3; ++step) {
+    const Tensor g = normal_tensor(device.stream, {size}, DType::kFloat32, std::to_string(step));
+    const AdamwStep how{1e-2, 0.9, 0.95, 1e-8, 0.1, 0.5, step};
+    adamw(device.stream, how, g.span<float>(), weight.span<float>(), m.span<float>(),
+          v.span<float>());
+    const std::vector<double> slopes = values_of(g);
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      const double slope = 0.5 * slopes[i];
+      first[i] = 0.9 * first[i] + 0.1 * slope;
+      second[i] = 0.95 * second[i] + 0.05 * slope * slope;
+      const double m_hat = first[i] / (1 - std::pow(0.9, step));
+      const double v_hat = second[i] / (1 - std::pow(0.95, step));
+      w[i] -= 1e-2 * (m_hat / (std::sqrt(v_hat) + 1e-8) + 0.1 * w[i]);
+    }
+  }
+  expect_near(values_of(weight), w, 1e-6);
+  expect_near(values_of(m), first, 1e-6);
+  expect_near(values_of(v), second, 1e-6);
+}
+
+}  // namespace
+}  // namespace bam

@@ -1,0 +1,104 @@
+#include "runtime/matmul.h"
+
+#include "runtime/check.h"
+#include "tests/runtime/tensors.h"
+
+namespace bam {
+namespace {
+
+struct Case {
+  std::int64_t m, k, n;
+};
+
+std::vector<double> naive(const Case& sizes, const std::vector<double>& a, bool a_flipped,
+                          const std::vector<double>& b, bool b_flipped) {
+  const auto [m, k, n] = sizes;
+  std::vector<double> c(static_cast<std::size_t>(m * n));
+  for (std::int64_t i = 0; i < m; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      for (std::int64_t p = 0; p < k; ++p) {
+        c[i * n + j] += a[a_flipped ? p * m + i : i * k + p] * b[b_flipped ? j * k + p : p * n + j];
+      }
+    }
+  }
+  return c;
+}
+
+void compare(const Case& sizes, DType dtype, bool a_flipped, bool b_flipped) {
+  Device device;
+  Stream& stream = device.stream;
+  const auto [m, k, n] = sizes;
+  const Tensor a = normal_tensor(stream, a_flipped ? Shape{k, m} : Shape{m, k}, dtype, "a");
+  const Tensor b = normal_tensor(stream, b_flipped ? Shape{n, k} : Shape{k, n}, dtype, "b");
+  const Tensor c = normal_tensor(stream, {m, n}, DType::kFloat32, "c");
+  const std::vector<double> before = values_of(c);
+  std::vector<double> expected = naive(sizes, values_of(a), a_flipped, values_of(b), b_flipped);
+  const double tolerance = 1e-5 * std::sqrt(static_cast<double>(k) + 1);
+  matmul(stream, Operand(a, a_flipped), Operand(b, b_flipped), c);
+  expect_near(values_of(c), expected, tolerance);
+  std::copy(before.begin(), before.end(), c.span<float>().begin());
+  matmul(stream, Operand(a, a_flipped), Operand(b, b_flipped), c, Write::kAdd);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    expected[i] += before[i];
+  }
+  expect_near(values_of(c), expected, tolerance);
+}
+
+TEST(Matmul, EqualsDoubleLoopsForEveryLayoutAndSize) {
+  for (const Case& sizes : {Case{1, 1, 1}, Case{3, 5, 7}, Case{65, 33, 17}, Case{300, 64, 260},
+                            Case{0, 4, 4}, Case{4, 4, 0}, Case{4, 0, 4}}) {
+    for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+      for (const bool a_flipped : {false, true}) {
+        for (const bool b_flipped : {false, true}) {
+          SCOPED_TRACE(message_of(sizes.m, " ", sizes.k, " ", sizes.n, " ", name_of(dtype)));
+          compare(sizes, dtype, a_flipped, b_flipped);
+        }
+      }
+    }
+  }
+}
+
+TEST(Matmul, RoundsToBfloat16OnlyOnce) {
+  Device device;
+  const Tensor a = normal_tensor(device.stream, {70, 40}, DType::kBFloat16, "a");
+  const Tensor b = normal_tensor(device.stream, {40, 30}, DType::kBFloat16, "b");
+  const Tensor exact(device.stream, {70, 30}, DType::kFloat32);
+  const Tensor out(device.stream, {70, 30}, DType::kBFloat16);
+  const Tensor rounded(device.stream, {70, 30}, DType::kBFloat16);
+  matmul(device.stream, a, b, exact);
+  matmul(device.stream, a, b, out);
+  copy(device.stream, exact, rounded);
+  expect_near(values_of(out), values_of(rounded), 1.0 / 256);
+}
+
+TEST(Matmul, GivesTheSameBitsWhateverTheThreadsAndPolls) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    Device device;
+    const Tensor a = normal_tensor(device.stream, {1500, 300}, dtype, "a");
+    const Tensor b = normal_tensor(device.stream, {700, 300}, dtype, "b");
+    const Tensor c(device.stream, {1500, 700}, DType::kFloat32);
+    matmul(device.stream, a, transposed(b), c);
+    const auto expected = bytes_in(c);
+    int polls = 0;
+    device.stream.on_poll([&] { ++polls; });
+    with_thread_counts([&] {
+      fill_zero(device.stream, c);
+      matmul(device.stream, a, transposed(b), c);
+      EXPECT_TRUE(bytes_in(c) == expected);
+    });
+    EXPECT_GT(polls, 4);
+  }
+}
+
+TEST(Matmul, RefusesShapesThatDoNotFit) {
+  Device device;
+  const Tensor a(device.stream, {3, 4}, DType::kFloat32);
+  const Tensor c(device.stream, {3, 3}, DType::kFloat32);
+  const Tensor rounded(device.stream, {3, 3}, DType::kBFloat16);
+  EXPECT_THROW(matmul(device.stream, a, a, c), Error);
+  EXPECT_THROW(matmul(device.stream, a, transposed(a), rounded), Error);
+  EXPECT_NO_THROW(matmul(device.stream, a, transposed(a), c));
+}
+
+}  // namespace
+}  // namespace bam

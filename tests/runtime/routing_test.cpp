@@ -1,0 +1,153 @@
+#include "runtime/routing.h"
+
+#include <numeric>
+
+#include "runtime/check.h"
+#include "tests/runtime/tensors.h"
+
+namespace bam {
+namespace {
+
+TEST(SoftmaxRows, AndItsGradientEqualTheFormula) {
+  Device device;
+  Stream& stream = device.stream;
+  const std::int64_t n = 5;
+  const std::int64_t experts = 7;
+  const Tensor logits = normal_tensor(stream, {n, experts}, DType::kFloat32, "logits");
+  const Tensor dp = normal_tensor(stream, {n, experts}, DType::kFloat32, "dp");
+  const Tensor p(stream, {n, experts}, DType::kFloat32);
+  const Tensor log_sums(stream, {n}, DType::kFloat32);
+  softmax_rows(stream, logits, p, log_sums);
+  std::vector<double> expected(n * experts), sums(n), gradient(n * experts);
+  for (std::int64_t i = 0; i < n; ++i) {
+    double sum = 0;
+    for (std::int64_t e = 0; e < experts; ++e) {
+      sum += std::exp(static_cast<double>(logits.data<float>()[i * experts + e]));
+    }
+    sums[i] = std::log(sum);
+    double mean = 0;
+    for (std::int64_t e = i * experts; e < (i + 1) * experts; ++e) {
+      expected[e] = std::exp(static_cast<double>(logits.data<float>()[e])) / sum;
+      mean += expected[e] * static_cast<double>(dp.data<float>()[e]);
+    }
+    for (std::int64_t e = i * experts; e < (i + 1) * experts; ++e) {
+      gradient[e] = expected[e] * (static_cast<double>(dp.data<float>()[e]) - mean +
+                                   2 * 0.3 * sums[i]);
+    }
+  }
+  expect_near(values_of(p), expected, 1e-6);
+  expect_near(values_of(log_sums), sums, 1e-6);
+  softmax_rows_backward(stream, p, log_sums, 0.3, dp, dp);
+  expect_near(values_of(dp), gradient, 1e-5);
+}
+
+TEST(TopK, TakesTheLowerExpertOfEqualOnes) {
+  Device device;
+  const Tensor p = float_tensor(device.stream, {2, 4}, {.2F, .3F, .3F, .2F, .25F, .25F, .25F, .25F});
+  const Tensor choices(device.stream, {2, 3}, DType::kInt32);
+  top_k(device.stream, p, choices);
+  EXPECT_EQ(values_of(choices), (std::vector<double>{1, 2, 0, 0, 1, 2}));
+}
+
+TEST(TopK, ChoosesEveryExpertOnceEvenOfNan) {
+  Device device;
+  const float nan = std::nanf("");
+  const Tensor p = float_tensor(device.stream, {2, 3}, {nan, nan, nan, nan, .1F, .2F});
+  const Tensor choices(device.stream, {2, 3}, DType::kInt32);
+  top_k(device.stream, p, choices);
+  EXPECT_EQ(values_of(choices), (std::vector<double>{2, 1, 0, 2, 1, 0}));
+}
+
+TEST(ChosenGates, AndTheirGradientEqualTheFormula) {
+  Device device;
+  Stream& stream = device.stream;
+  const Tensor p = float_tensor(stream, {1, 4}, {.1F, .2F, .3F, .4F});
+  const Tensor choices = int_tensor(stream, {1, 2}, {3, 1});
+  const Tensor gates(stream, {1, 2}, DType::kFloat32);
+  const Tensor d_gates = float_tensor(stream, {1, 2}, {1, -2});
+  const Tensor dp(stream, {1, 4}, DType::kFloat32);
+  chosen_gates(stream, p, choices, Gates::kAsTheyAre, gates);
+  expect_near(values_of(gates), {.4, .2}, 1e-6);
+  chosen_gates_backward(stream, p, choices, Gates::kAsTheyAre, d_gates, dp);
+  expect_near(values_of(dp), {0, -2, 0, 1}, 1e-6);
+  chosen_gates(stream, p, choices, Gates::kRenormalised, gates);
+  expect_near(values_of(gates), {2.0 / 3, 1.0 / 3}, 1e-6);
+  chosen_gates_backward(stream, p, choices, Gates::kRenormalised, d_gates, dp);
+  expect_near(values_of(dp), {0, -2 / .6, 0, 1 / .6}, 1e-5);  // their mean <d, gates> is 0
+}
+
+TEST(OrderByExpert, KeepsTokensAscendingAndLeavesEmptyExpertsOut) {
+  Device device;
+  const std::vector<int> experts = {2, 0, 1, 3};
+  const Tensor choices = int_tensor(device.stream, {3, 2}, {3, 0, 2, 3, 0, 2});
+  const ExpertOrder order = order_by_expert(device.stream, choices, experts);
+  EXPECT_EQ(order.counts, (std::vector<std::int64_t>{2, 2, 0, 2}));
+  EXPECT_EQ(values_of(order.token_of_row), (std::vector<double>{1, 2, 0, 2, 0, 1}));
+  EXPECT_EQ(values_of(order.row_of_slot), (std::vector<double>{4, 2, 0, 5, 3, 1}));
+  const ExpertOrder none =
+      order_by_expert(device.stream, Tensor(device.stream, {0, 2}, DType::kInt32), experts);
+  EXPECT_EQ(none.counts, (std::vector<std::int64_t>(4, 0)));
+  EXPECT_THROW(order_by_expert(device.stream, choices, std::vector<int>{0, 1, 2, 2}), Error);
+}
+
+TEST(CombineRows, ReturnsEveryAnswerToItsTokenAndItsGradientBack) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    Device device;
+    Stream& stream = device.stream;
+    const Tensor answers = float_tensor(stream, {4, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+    const Tensor rounded(stream, {4, 2}, dtype);
+    copy(stream, answers, rounded);
+    const Tensor slots = int_tensor(stream, {2, 2}, {2, 0, 1, 3});
+    const Tensor gates = float_tensor(stream, {2, 2}, {1, 2, -1, .5F});
+    const Tensor sum = float_tensor(stream, {2, 2}, {10, 10, 10, 10});
+    combine_rows(stream, rounded, slots, gates, sum);
+    EXPECT_EQ(values_of(sum), (std::vector<double>{17, 20, 10.5, 10}));
+    const Tensor d_sum = float_tensor(stream, {2, 2}, {1, 0, 2, 1});
+    const Tensor d_answers(stream, {4, 2}, dtype);
+    const Tensor d_gates(stream, {2, 2}, DType::kFloat32);
+    combine_rows_backward(stream, rounded, slots, gates, d_sum, d_answers, d_gates);
+    EXPECT_EQ(values_of(d_answers), (std::vector<double>{2, 0, -2, -1, 1, 0, 1, .5}));
+    EXPECT_EQ(values_of(d_gates), (std::vector<double>{5, 1, 10, 22}));
+  }
+}
+
+TEST(GatherRows, AndScatterAddRowsAreEachOthersInverse) {
+  for (const std::int64_t m : {0, 1, 500}) {
+    Device device;
+    Stream& stream = device.stream;
+    const Tensor in = normal_tensor(stream, {500, 33}, DType::kFloat32, "in");
+    std::vector<int> rows(static_cast<std::size_t>(m));
+    for (int i = 0; i < m; ++i) {
+      rows[i] = i * 7 % 500;
+    }
+    const Tensor places = int_tensor(stream, {m}, rows);
+    const Tensor out(stream, {m, 33}, DType::kFloat32);
+    gather_rows(stream, in, places, out);
+    const Tensor sum(stream, {500, 33}, DType::kFloat32);
+    fill_zero(stream, sum);
+    scatter_add_rows(stream, out, places, sum);
+    for (const int row : rows) {
+      EXPECT_TRUE(bytes_in(sum.slice(row, row + 1)) == bytes_in(in.slice(row, row + 1)));
+    }
+    EXPECT_NEAR(squared_norm(stream, sum), squared_norm(stream, out), 1e-6);
+  }
+}
+
+TEST(RoutingSums, CountOnlyTheirTokensAndTheSameForAnyThreads) {
+  Device device;
+  Stream& stream = device.stream;
+  const Tensor p = float_tensor(stream, {3, 2}, {1, 0, .5F, .5F, .25F, .75F});
+  const Tensor log_sums = float_tensor(stream, {3}, {9, 1, 2});
+  const Tensor choices = int_tensor(stream, {3, 1}, {0, 0, 1});
+  const RoutingSums sums = routing_sums(stream, p, log_sums, choices, 1, 3);
+  EXPECT_EQ(sums.tokens, 2);
+  EXPECT_EQ(sums.chosen, (std::vector<double>{1, 1}));
+  expect_near(sums.gates, {.75, 1.25}, 1e-6);
+  EXPECT_NEAR(sums.entropy, std::log(2.0) - .25 * std::log(.25) - .75 * std::log(.75), 1e-6);
+  EXPECT_EQ(sums.squared_log_sum, 5);
+  EXPECT_EQ(routing_sums(stream, p, log_sums, Tensor(), 0, 3).chosen, (std::vector<double>{0, 0}));
+  EXPECT_EQ(routing_sums(stream, p, log_sums, Tensor(), 1, 1).tokens, 0);
+}
+
+}  // namespace
+}  // namespace bam

@@ -1,0 +1,178 @@
+#include <functional>
+
+#include "runtime/check.h"
+#include "runtime/embedding.h"
+#include "runtime/layer_norm.h"
+#include "runtime/rope.h"
+#include "runtime/swiglu.h"
+#include "tests/runtime/tensors.h"
+
+namespace bam {
+namespace {
+
+// d <f(x), weights> / dx[i] by central differences in double.
+std::vector<double> slopes(std::vector<double> x,
+                           const std::function<std::vector<double>(const std::vector<double>&)>& f,
+                           const std::vector<double>& weights) {
+  constexpr double kStep = 1e-5;
+  std::vector<double> found;
+  for (double& value : x) {
+    const double middle = value;
+    value = middle + kStep;
+    const auto above = f(x);
+    value = middle - kStep;
+    const auto below = f(x);
+    value = middle;
+    double slope = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      slope += weights[i] * (above[i] - below[i]) / (2 * kStep);
+    }
+    found.push_back(slope);
+  }
+  return found;
+}
+
+constexpr double kEpsilon = 1e-5;
+
+std::vector<double> naive_norm(const std::vector<double>& x, const std::vector<double>& weight) {
+  const std::size_t d = weight.size();
+  std::vector<double> h(x.size());
+  for (std::size_t row = 0; row < x.size(); row += d) {
+    double mean = 0;
+    double variance = 0;
+    for (std::size_t i = 0; i < d; ++i) {
+      mean += x[row + i] / static_cast<double>(d);
+    }
+    for (std::size_t i = 0; i < d; ++i) {
+      variance += (x[row + i] - mean) * (x[row + i] - mean) / static_cast<double>(d);
+    }
+    for (std::size_t i = 0; i < d; ++i) {
+      h[row + i] = (x[row + i] - mean) / std::sqrt(variance + kEpsilon) * weight[i];
+    }
+  }
+  return h;
+}
+
+TEST(LayerNorm, AndItsGradientEqualTheFormula) {
+  for (const std::int64_t n : {0, 1, 5}) {
+    for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+      Device device;
+      Stream& stream = device.stream;
+      const Tensor x = normal_tensor(stream, {n, 19}, DType::kFloat32, "x");
+      const Tensor weight = normal_tensor(stream, {19}, DType::kFloat32, "weight");
+      const Tensor h(stream, {n, 19}, dtype);
+      const Tensor statistics(stream, {n, 2}, DType::kFloat32);
+      layer_norm(stream, x, weight, kEpsilon, h, statistics);
+      expect_near(values_of(h), naive_norm(values_of(x), values_of(weight)), tolerance_of(dtype));
+      const Tensor dh = normal_tensor(stream, {n, 19}, dtype, "dh");
+      const Tensor dx(stream, {n, 19}, DType::kFloat32);
+      const Tensor dw(stream, {19}, DType::kFloat32);
+      fill_zero(stream, dx);
+      fill_zero(stream, dw);
+      layer_norm_backward(stream, x, weight, statistics, dh, dx, dw);
+      expect_near(values_of(dx), slopes(values_of(x), [&](const auto& at) {
+                    return naive_norm(at, values_of(weight)); }, values_of(dh)), 1e-4);
+      expect_near(values_of(dw), slopes(values_of(weight), [&](const auto& at) {
+                    return naive_norm(values_of(x), at); }, values_of(dh)), 1e-4);
+    }
+  }
+}
+
+TEST(LayerNormBackward, GivesTheSameBitsWhateverTheThreadsAndSkipsFrozenWeights) {
+  Device device;
+  Stream& stream = device.stream;
+  const Tensor x = normal_tensor(stream, {1000, 64}, DType::kFloat32, "x");
+  const Tensor weight = normal_tensor(stream, {64}, DType::kFloat32, "weight");
+  const Tensor h(stream, {1000, 64}, DType::kFloat32);
+  const Tensor statistics(stream, {1000, 2}, DType::kFloat32);
+  layer_norm(stream, x, weight, kEpsilon, h, statistics);
+  const Tensor dw(stream, {64}, DType::kFloat32);
+  const auto run = [&](const Tensor& gradient) {
+    const Tensor dx(stream, {1000, 64}, DType::kFloat32);
+    fill_zero(stream, dx);
+    fill_zero(stream, dw);
+    layer_norm_backward(stream, x, weight, statistics, h, dx, gradient);
+    return bytes_in(dx);
+  };
+  const auto dx = run(dw);
+  const auto expected = bytes_in(dw);
+  with_thread_counts([&] {
+    EXPECT_TRUE(run(dw) == dx);
+    EXPECT_TRUE(bytes_in(dw) == expected);
+  });
+  EXPECT_TRUE(run(Tensor()) == dx);
+}
+
+TEST(Rope, TurnsPairsByTheirAngleAndBack) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    Device device;
+    Stream& stream = device.stream;
+    const Tensor table = rope_table(stream, 10, 6, 100.0);
+    const Tensor x = normal_tensor(stream, {3, 12}, dtype, "x");
+    const std::vector<double> before = values_of(x);
+    std::vector<double> expected = before;
+    const std::vector<int> positions = {0, 9, 4};
+    for (std::size_t row = 0; row < 3; ++row) {
+      for (std::size_t pair = 0; pair < 6; ++pair) {
+        const double angle =
+            positions[row] * std::pow(100.0, -2.0 * static_cast<double>(pair % 3) / 6.0);
+        double* even = expected.data() + row * 12 + pair * 2;
+        const double first = even[0];
+        even[0] = first * std::cos(angle) - even[1] * std::sin(angle);
+        even[1] = first * std::sin(angle) + even[1] * std::cos(angle);
+      }
+    }
+    const Tensor places = int_tensor(stream, {3}, positions);
+    rope(stream, x, places, table, Rotation::kForward);
+    expect_near(values_of(x), expected, tolerance_of(dtype));
+    rope(stream, x, places, table, Rotation::kBackward);
+    expect_near(values_of(x), before, tolerance_of(dtype));
+    EXPECT_THROW(rope(stream, x, int_tensor(stream, {3}, {0, 10, 1}), table, Rotation::kForward),
+                 Error);
+  }
+}
+
+double silu(double g) { return g / (1 + std::exp(-g)); }
+
+TEST(Swiglu, AndItsGradientEqualTheFormulaInPlaceToo) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    Device device;
+    Stream& stream = device.stream;
+    const Tensor gate = normal_tensor(stream, {7, 13}, dtype, "gate");
+    const Tensor up = normal_tensor(stream, {7, 13}, dtype, "up");
+    const Tensor d_out = normal_tensor(stream, {7, 13}, dtype, "d_out");
+    const Tensor out(stream, {7, 13}, dtype);
+    const auto g = values_of(gate);
+    const auto u = values_of(up);
+    const auto d = values_of(d_out);
+    std::vector<double> expected, d_gate, d_up;
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      const double s = 1 / (1 + std::exp(-g[i]));
+      expected.push_back(silu(g[i]) * u[i]);
+      d_gate.push_back(d[i] * u[i] * s * (1 + g[i] * (1 - s)));
+      d_up.push_back(d[i] * silu(g[i]));
+    }
+    swiglu(stream, gate, up, out);
+    expect_near(values_of(out), expected, tolerance_of(dtype));
+    swiglu_backward(stream, gate, up, d_out, gate, up, d_out);
+    expect_near(values_of(gate), d_gate, tolerance_of(dtype));
+    expect_near(values_of(up), d_up, tolerance_of(dtype));
+    expect_near(values_of(d_out), expected, tolerance_of(dtype));
+  }
+}
+
+TEST(Embedding, GathersAndAddsRepeatedTokensUp) {
+  Device device;
+  Stream& stream = device.stream;
+  const Tensor table = float_tensor(stream, {3, 2}, {1, 2, 3, 4, 5, 6});
+  const Tensor tokens = int_tensor(stream, {4}, {2, 0, 2, 2});
+  const Tensor x(stream, {4, 2}, DType::kFloat32);
+  embedding(stream, tokens, table, x);
+  EXPECT_EQ(values_of(x), (std::vector<double>{5, 6, 1, 2, 5, 6, 5, 6}));
+  embedding_backward(stream, tokens, x, table);
+  EXPECT_EQ(values_of(table), (std::vector<double>{2, 4, 3, 4, 20, 24}));
+  EXPECT_THROW(embedding(stream, int_tensor(stream, {4}, {0, 1, 3, 0}), table, x), Error);
+}
+
+}  // namespace
+}  // namespace bam
