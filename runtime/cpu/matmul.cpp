@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <vector>
 
 #include "runtime/cpu/kernels.h"
 #include "runtime/cpu/onednn.h"
@@ -7,12 +8,43 @@
 namespace bam::cpu {
 namespace {
 
-// Tiles are what threads share out. Their sizes depend on the matrices alone, so that the bits of
-// the result do not depend on the number of threads nor on how often the stream polls.
-constexpr std::int64_t kTileRows = 256;
-constexpr std::int64_t kTileCols = 256;
+// Threads share out tiles. How a product is cut depends on the matrices alone, so that the bits of
+// the result depend neither on the number of threads nor on how often the stream polls.
+constexpr std::int64_t kTileCols = 512;
 
-std::int64_t tiles_of(std::int64_t size, std::int64_t tile) { return (size + tile - 1) / tile; }
+// Routed rows come in any number, as m or as k, and oneDNN compiles a kernel a size in a good part of
+// a millisecond: so sizes are cut into `large` ones, a multiple of `small`, and the rest.
+struct Cut {
+  std::int64_t large;
+  std::int64_t small;
+
+  std::int64_t next(std::int64_t rest) const {
+    if (rest >= large) {
+      return large;
+    }
+    return rest >= small ? rest / small * small : rest;
+  }
+};
+constexpr Cut kRows{128, 16};
+constexpr Cut kDepth{1024, 64};
+
+struct Tile {
+  std::int64_t row;
+  std::int64_t rows;
+  std::int64_t col;
+  std::int64_t cols;
+};
+
+std::vector<Tile> tiles_of(const Tensor& c) {
+  std::vector<Tile> tiles;
+  for (std::int64_t row = 0, rows = 0; row < c.rows(); row += rows) {
+    rows = kRows.next(c.rows() - row);
+    for (std::int64_t col = 0; col < c.cols(); col += kTileCols) {
+      tiles.push_back({row, rows, col, std::min(kTileCols, c.cols() - col)});
+    }
+  }
+  return tiles;
+}
 
 // The factor's part from row `row`, column `col` on.
 Factor part_of(const Operand& operand, std::int64_t row, std::int64_t col) {
@@ -23,32 +55,40 @@ Factor part_of(const Operand& operand, std::int64_t row, std::int64_t col) {
   return {data, leading, operand.is_transposed};
 }
 
-Product tile(const Operand& a, const Operand& b, const Tensor& c, Write write, std::int64_t row,
-             std::int64_t col) {
-  const std::int64_t k = a.is_transposed ? a.matrix.rows() : a.matrix.cols();
+std::int64_t depth_of(const Operand& a) {
+  return a.is_transposed ? a.matrix.rows() : a.matrix.cols();
+}
+
+// A bf16 result is rounded once, so its depth is not cut.
+void compute_tile(const Operand& a, const Operand& b, const Tensor& c, Write write,
+                  const Tile& tile) {
+  const std::int64_t depth = depth_of(a);
+  const bool is_cut = c.dtype() == DType::kFloat32;
   const auto c_bytes = static_cast<std::int64_t>(bytes_of(c.dtype()));
-  return {.m = std::min(kTileRows, c.rows() - row),
-          .n = std::min(kTileCols, c.cols() - col),
-          .k = k,
-          .a = part_of(a, row, 0),
-          .b = part_of(b, 0, col),
-          .c = c.raw() + (row * c.cols() + col) * c_bytes,
-          .c_leading = c.cols(),
-          .dtype = a.matrix.dtype(),
-          .c_dtype = c.dtype(),
-          .write = write};
+  for (std::int64_t done = 0, k = 0; done < depth; done += k) {
+    k = is_cut ? kDepth.next(depth - done) : depth;
+    compute({.m = tile.rows,
+             .n = tile.cols,
+             .k = k,
+             .a = part_of(a, tile.row, done),
+             .b = part_of(b, done, tile.col),
+             .c = c.raw() + (tile.row * c.cols() + tile.col) * c_bytes,
+             .c_leading = c.cols(),
+             .dtype = a.matrix.dtype(),
+             .c_dtype = c.dtype(),
+             .write = done == 0 ? write : Write::kAdd});
+  }
 }
 
 }  // namespace
 
 void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c, Write write) {
-  const std::int64_t k = a.is_transposed ? a.matrix.rows() : a.matrix.cols();
-  const std::int64_t across = tiles_of(c.cols(), kTileCols);
-  const std::int64_t tiles = tiles_of(c.rows(), kTileRows) * across;
+  const std::vector<Tile> tiles = tiles_of(c);
+  const auto count = static_cast<std::int64_t>(tiles.size());
   const double operations =
-      2.0 * static_cast<double>(c.elements() * k) / static_cast<double>(tiles);
-  for_tasks(stream, tiles, operations, [&](std::int64_t i) {
-    compute(tile(a, b, c, write, i / across * kTileRows, i % across * kTileCols));
+      2.0 * static_cast<double>(c.elements() * depth_of(a)) / static_cast<double>(count);
+  for_tasks(stream, count, operations, [&](std::int64_t i) {
+    compute_tile(a, b, c, write, tiles[static_cast<std::size_t>(i)]);
   });
 }
 

@@ -106,7 +106,7 @@ class Kernels {
 
  private:
   static constexpr std::size_t kPage = 4096;
-  static constexpr std::size_t kMost = 4096;
+  static constexpr std::size_t kMost = 2048;
 
   Kernel& find(const Product& p) {
     const Key key = key_of(p);

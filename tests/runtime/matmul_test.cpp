@@ -45,7 +45,7 @@ void compare(const Case& sizes, DType dtype, bool a_flipped, bool b_flipped) {
 }
 
 TEST(Matmul, EqualsDoubleLoopsForEveryLayoutAndSize) {
-  for (const Case& sizes : {Case{1, 1, 1}, Case{3, 5, 7}, Case{65, 33, 17}, Case{300, 64, 260},
+  for (const Case& sizes : {Case{1, 1, 1}, Case{3, 5, 7}, Case{65, 33, 17}, Case{300, 64, 260}, Case{150, 1230, 600},
                             Case{0, 4, 4}, Case{4, 4, 0}, Case{4, 0, 4}}) {
     for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
       for (const bool a_flipped : {false, true}) {
