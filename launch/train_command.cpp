@@ -13,36 +13,47 @@ namespace {
 
 namespace options = boost::program_options;
 
-int train(const std::string& config_path, const std::vector<std::string>& overrides,
-          const std::filesystem::path& folder) {
+struct TrainArguments {
+  std::string config;
+  std::vector<std::string> overrides;
+  std::string folder;
+  std::int64_t traced_step = 0;
+};
+
+int train(const TrainArguments& arguments) {
   MpiSession session;
   return session.guarded([&] {
-    const proto::RunConfig config = with_defaults(read_run_config(config_path, overrides));
+    const proto::RunConfig config =
+        with_defaults(read_run_config(arguments.config, arguments.overrides));
     Memory memory;
     Stream stream(memory);
     Communicator world = Communicator::world(session);
-    std::filesystem::create_directories(folder);
-    return TrainingRun(stream, world, config, folder).run();
+    std::filesystem::create_directories(arguments.folder);
+    TrainingRun run(stream, world, config, arguments.folder);
+    run.trace_step(arguments.traced_step);
+    return run.run();
   });
 }
 
 }  // namespace
 
 int train_command(std::span<const std::string> arguments) {
-  std::string config;
-  std::string folder;
-  std::vector<std::string> overrides;
+  TrainArguments given;
   CommandLine line{.usage = "bam train CONFIG --out FOLDER [--set FIELD=VALUE]...",
                    .options = {}, .positional = {}};
-  line.options.add_options()
-      ("config", options::value(&config)->required(), "run config, protobuf text")
-      ("out", options::value(&folder)->required(), "run folder: checkpoints and metrics.jsonl")
-      ("set", options::value(&overrides)->composing(), "override a field: --set model.n_layers=4");
+  line.options.add_options()("config", options::value(&given.config)->required(),
+                             "run config, protobuf text")(
+      "out", options::value(&given.folder)->required(),
+      "run folder: checkpoints and metrics.jsonl")("set",
+                                                   options::value(&given.overrides)->composing(),
+                                                   "override a field: --set model.n_layers=4")(
+      "trace-step", options::value(&given.traced_step),
+      "write a trace of this step, trace-rank-R.json, for Perfetto or Chrome");
   line.positional.add("config", 1);
   if (!read_command_line(std::move(line), arguments)) {
     return kDone;
   }
-  return train(config, overrides, folder);
+  return train(given);
 }
 
 }  // namespace bam

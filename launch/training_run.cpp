@@ -7,6 +7,7 @@
 
 #include "io/checkpoint_writer.h"
 #include "io/text_file.h"
+#include "io/trace_file.h"
 #include "launch/evaluation.h"
 #include "launch/exit_codes.h"
 #include "launch/loaded_model.h"
@@ -48,6 +49,16 @@ OptimizerSettings optimizer_settings(const OptimizerConfig& config) {
           .clip_norm = config.clip_norm};
 }
 
+TrainerOptions trainer_options(const RunConfig& config) {
+  return {.precision = config.training.precision,
+          .trainable = config.training.trainable,
+          .optimizer = optimizer_settings(config.optimizer),
+          .overlap = config.parallel.overlap ? Overlap::kOn : Overlap::kOff,
+          .slices_per_peer = static_cast<int>(config.parallel.slices_per_peer),
+          .domains = static_cast<int>(config.data.domains.size()),
+          .keep = config.training.recompute ? Keep::kInputsOnly : Keep::kAll};
+}
+
 // The tokenizer lies beside the data sets that were made with it.
 std::string tokenizer_beside(const std::string& data_path) {
   return read_file(std::filesystem::path(data_path).parent_path() / "tokenizer.model");
@@ -71,31 +82,20 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
       text_(config),
       folder_(std::move(folder)),
       layout_(world, config_.parallel.expert_parallel),
-      placement_(placement_for(config_, layout_.expert_parallel())),
-      exchange_(layout_.expert_group(),
-                config_.parallel.overlap ? Overlap::kOn : Overlap::kOff),
-      store_(stream, config_.model, placement_, exchange_.rank(), config_.training.precision,
-             ParameterStore::Gradients::kTrained, config_.training.trainable),
-      optimizer_(stream, store_, world, layout_.data_group(), optimizer_settings(config_.optimizer)),
-      model_(stream, config_.model, store_, placement_, exchange_,
-             {.precision = config_.training.precision,
-              .slices_per_peer = static_cast<int>(config_.parallel.slices_per_peer),
-              .domains = static_cast<int>(config_.data.domains.size())}),
-      training_step_(model_, store_, optimizer_, world,
-                     config_.training.recompute ? Keep::kInputsOnly : Keep::kAll),
+      trainer_(stream, world, layout_, config_.model,
+               placement_for(config_, layout_.expert_parallel()), trainer_options(config_)),
       learning_rate_{.peak = config_.optimizer.learning_rate,
                      .warmup_steps = config_.optimizer.warmup_steps,
                      .steps = config_.training.steps,
                      .final_share = config_.optimizer.final_share},
       data_(open_data(config_)),
       tokenizer_(tokenizer_beside(config_.data.domains[0].path)) {
-  stream.on_poll([this] { exchange_.progress(); });
   if (has_checkpoint(folder_)) {
     start_from_checkpoint(CheckpointReader(folder_), /*resumes=*/true);
   } else if (!config_.init_from.empty()) {
     start_from_checkpoint(CheckpointReader(config_.init_from), /*resumes=*/false);
   } else {
-    draw_weights();
+    trainer_.draw_weights(config_.training.seed);
   }
   open_validation();
   if (world_.rank() == 0) {
@@ -107,8 +107,8 @@ void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool
   check_input(checkpoint.tokenizer() == tokenizer_, checkpoint.path().string(),
               ": its tokenizer is not the one of ", config_.data.domains[0].path);
   check_same_model(checkpoint.config().model, config_.model, checkpoint.path());
-  optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {
-    const ParameterSpec& spec = store_.specs()[static_cast<std::size_t>(owned.tile.spec)];
+  trainer_.optimizer().for_each_owned_tile([&](const OwnedTile& owned) {
+    const ParameterSpec& spec = trainer_.store().specs()[static_cast<std::size_t>(owned.tile.spec)];
     const auto read = [&](StateKind kind, std::span<float> out) {
       if (!out.empty()) {
         checkpoint.read(kind, spec, owned.tile.begin, owned.tile.end, out);
@@ -120,7 +120,7 @@ void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool
       read(StateKind::kSecondMoment, owned.second_moment);
     }
   });
-  optimizer_.publish(stream_);
+  trainer_.optimizer().publish(stream_);
   tokens_before_ = checkpoint.tokens_cumulative();
   if (resumes) {
     step_ = checkpoint.step();
@@ -130,16 +130,6 @@ void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool
   } else {
     parents_ = {checkpoint.lineage()};
   }
-}
-
-void TrainingRun::draw_weights() {
-  optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {
-    const ParameterSpec& spec = store_.specs()[static_cast<std::size_t>(owned.tile.spec)];
-    const Tensor values = initial_values(stream_, spec, config_.training.seed, owned.tile.begin,
-                                         owned.tile.end);
-    std::ranges::copy(values.span<float>(), owned.weight.begin());
-  });
-  optimizer_.publish(stream_);
 }
 
 void TrainingRun::open_validation() {
@@ -181,13 +171,26 @@ int TrainingRun::run() {
 
 StepReport TrainingRun::train_step() {
   ++step_;
-  return training_step_.run(
-      stream_, {.step = step_,
-                .learning_rate = learning_rate_.at(step_),
-                .micro_steps = config_.training.micro_steps,
-                .scored_targets = static_cast<double>(data_.scored_targets(step_)),
-                .rows = scored_tokens(),
-                .batch = [this](std::int64_t m) { return batch(step_, m); }});
+  const StepInput input{.step = step_,
+                        .learning_rate = learning_rate_.at(step_),
+                        .micro_steps = config_.training.micro_steps,
+                        .scored_targets = static_cast<double>(data_.scored_targets(step_)),
+                        .rows = scored_tokens(),
+                        .batch = [this](std::int64_t m) { return batch(step_, m); }};
+  return step_ == traced_step_ ? traced_step(input) : trainer_.step(input);
+}
+
+// All ranks' traces begin at one moment, so that they can be laid beside each other.
+StepReport TrainingRun::traced_step(const StepInput& input) {
+  world_.barrier(stream_).wait(stream_);
+  const double origin = Trace::now();
+  Trace trace;
+  stream_.record(&trace);
+  StepReport report = trainer_.step(input);
+  stream_.record(nullptr);
+  const int rank = world_.rank();
+  write_trace(folder_ / ("trace-rank-" + std::to_string(rank) + ".json"), trace, rank, origin);
+  return report;
 }
 
 Batch TrainingRun::batch(std::int64_t step, std::int64_t micro_step) {
@@ -224,13 +227,13 @@ void TrainingRun::after_step(const StepReport& report, double seconds, int signa
   if (world_.rank() == 0 && (is_last || step_ % config_.training.log_every == 0)) {
     report_step(report, seconds, std::move(line));
   }
-  exchange_.reset();
+  trainer_.exchange().reset();
 }
 
 void TrainingRun::validate(nlohmann::json& line) {
   for (std::size_t d = 0; d < validation_.size(); ++d) {
     const DomainScore score =
-        evaluate(stream_, model_, validation_[d], world_, layout_,
+        evaluate(stream_, trainer_.model(), validation_[d], world_, layout_,
                  config_.training.sequences_per_step / config_.training.micro_steps);
     line["validation"][config_.data.domains[d].name] = score.loss();
   }
@@ -251,18 +254,21 @@ void TrainingRun::report_step(const StepReport& report, double seconds, nlohmann
   line["tokens_per_second"] = tokens / seconds;
   line["flops"] = step_flops() * static_cast<double>(step_);
   line["share_of_ceiling"] = rate / ceiling_;
-  line["comm_seconds"] = exchange_.comm_seconds();
-  line["exposed_comm_seconds"] = exchange_.exposed_seconds();
-  line["hidden"] = exchange_.hidden_share();
+  line["comm_seconds"] = trainer_.exchange().comm_seconds();
+  line["exposed_comm_seconds"] = trainer_.exchange().exposed_seconds();
+  line["hidden"] = trainer_.exchange().hidden_share();
   if (!report.routing.empty() && !report.routing[0].ffn.empty()) {
     line["routing"] = routing_json(report.routing, names_of(config_.data.domains));
   }
   metrics_->write(line);
   const std::int64_t left = config_.training.steps - step_;
-  printer_.print(progress_line({.step = step_, .steps = config_.training.steps,
-                                .loss = report.loss, .tokens_per_second = tokens / seconds,
-                                .flops_per_second = rate, .ceiling = ceiling_,
-                                .hidden = exchange_.hidden_share(),
+  printer_.print(progress_line({.step = step_,
+                                .steps = config_.training.steps,
+                                .loss = report.loss,
+                                .tokens_per_second = tokens / seconds,
+                                .flops_per_second = rate,
+                                .ceiling = ceiling_,
+                                .hidden = trainer_.exchange().hidden_share(),
                                 .seconds_left = seconds * static_cast<double>(left)}),
                  left == 0);
 }
@@ -270,21 +276,21 @@ void TrainingRun::report_step(const StepReport& report, double seconds, nlohmann
 void TrainingRun::write_checkpoint() {
   const auto tokens = static_cast<std::int64_t>(scored_tokens()) * step_;
   std::vector<OwnedTile> tiles;
-  optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {
+  trainer_.optimizer().for_each_owned_tile([&](const OwnedTile& owned) {
     tiles.push_back({owned.tile, owned.weight, owned.first_moment, owned.second_moment});
   });
-  bam::write_checkpoint(stream_, world_, folder_,
-                        {.step = step_,
-                         .tokens_phase = tokens,
-                         .tokens_cumulative = tokens_before_ + tokens,
-                         .config = text_,
-                         .tokenizer = tokenizer_,
-                         .parents = parents_,
-                         .seconds = seconds_,
-                         .flops = step_flops() * static_cast<double>(step_)},
-                        store_.specs(), tiles,
-                        {.keep_last = config_.checkpoint.keep_last,
-                         .keep_every = config_.checkpoint.keep_every});
+  bam::write_checkpoint(
+      stream_, world_, folder_,
+      {.step = step_,
+       .tokens_phase = tokens,
+       .tokens_cumulative = tokens_before_ + tokens,
+       .config = text_,
+       .tokenizer = tokenizer_,
+       .parents = parents_,
+       .seconds = seconds_,
+       .flops = step_flops() * static_cast<double>(step_)},
+      trainer_.store().specs(), tiles,
+      {.keep_last = config_.checkpoint.keep_last, .keep_every = config_.checkpoint.keep_every});
 }
 
 double TrainingRun::step_flops() const {

@@ -11,10 +11,8 @@
 #include "io/validation_data.h"
 #include "launch/progress.h"
 #include "launch/stop_signal.h"
-#include "parallel/layout.h"
 #include "parallel/learning_rate.h"
-#include "parallel/mpi_exchange.h"
-#include "parallel/training_step.h"
+#include "parallel/trainer.h"
 
 namespace bam {
 
@@ -26,16 +24,18 @@ class TrainingRun {
   TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
               std::filesystem::path folder);
 
+  /// Has step `step` (none: 0) recorded in `trace-rank-R.json` in the run's folder.
+  void trace_step(std::int64_t step) { traced_step_ = step; }
   /// Trains to the last step, or to the step at which a signal was seen; writes a checkpoint there.
   /// Returns the exit code.
   int run();
 
  private:
   void start_from_checkpoint(const CheckpointReader& checkpoint, bool resumes);
-  void draw_weights();
   void open_validation();
   Batch batch(std::int64_t step, std::int64_t micro_step);
   StepReport train_step();
+  StepReport traced_step(const StepInput& input);
   void after_step(const StepReport& report, double seconds, int signal);
   void validate(nlohmann::json& line);
   void report_step(const StepReport& report, double seconds, nlohmann::json line);
@@ -51,18 +51,14 @@ class TrainingRun {
   std::filesystem::path folder_;
   StopSignal stop_signal_;
   Layout layout_;
-  Placement placement_;
-  MpiExchange exchange_;
-  ParameterStore store_;
-  ShardedOptimizer optimizer_;
-  Transformer model_;
-  TrainingStep training_step_;
+  Trainer trainer_;
   LearningRate learning_rate_;
   TrainingData data_;
   std::vector<ValidationData> validation_;
   std::string tokenizer_;        // the SentencePiece model's bytes
   std::vector<Lineage> parents_;
   std::int64_t step_ = 0;        // done
+  std::int64_t traced_step_ = 0;
   std::int64_t tokens_before_ = 0;  // trained on before this phase
   double seconds_ = 0;           // of training in this phase
   double ceiling_ = 0;           // of all ranks

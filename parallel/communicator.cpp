@@ -35,7 +35,8 @@ class Requests : public Pending::Work {
               "MPI_Testall");
     return flag != 0;
   }
-  void wait(Stream& /*stream*/) override {
+  void wait(Stream& stream) override {
+    const Traced traced(stream, Activity::kExchange, "wait");
     check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(),
                           MPI_STATUSES_IGNORE),
               "MPI_Waitall");
@@ -147,6 +148,7 @@ Communicator Communicator::split(int color, int key) const {
 
 Pending Communicator::transfer(Stream& stream, std::vector<Transfer> sends,
                                std::vector<Transfer> receives) {
+  const Traced traced(stream, Activity::kExchange, "start");
   const int tag = std::exchange(next_tag_, (next_tag_ + 1) % kTags);
   auto work = std::make_unique<Requests>();
   for (const Transfer& receive : receives) {

@@ -1,34 +1,43 @@
 #include "parallel/mpi_exchange.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace bam {
-namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
 
 // What is in flight, and for how long something was.
 struct MpiExchange::Clock {
-  std::vector<Pending*> live;
+  struct Flight {
+    Pending* transfers;
+    double begin;
+    std::size_t bytes_sent;
+    Trace* trace;
+  };
+
+  std::vector<Flight> live;
   double busy_since = 0;
   double busy = 0;
   double waited = 0;
 
-  void add(Pending* pending) {
+  void add(const Flight& flight) {
     if (live.empty()) {
-      busy_since = now();
+      busy_since = flight.begin;
     }
-    live.push_back(pending);
+    live.push_back(flight);
   }
-  void remove(Pending* pending) {
-    if (std::erase(live, pending) > 0 && live.empty()) {
-      busy += now() - busy_since;
+  template <class Over>
+  void remove_if(Over over) {
+    const bool was_busy = !live.empty();
+    const double end = Trace::now();
+    std::erase_if(live, [&](const Flight& flight) {
+      const bool is_over = over(flight);
+      if (is_over && flight.trace != nullptr) {
+        flight.trace->add(Trace::Flight{flight.begin, end, flight.bytes_sent});
+      }
+      return is_over;
+    });
+    if (was_busy && live.empty()) {
+      busy += end - busy_since;
     }
   }
 };
@@ -36,23 +45,28 @@ struct MpiExchange::Clock {
 namespace {
 
 // A group of transfers under the clock.
-class Flight final : public Pending::Work {
+class TimedTransfers final : public Pending::Work {
  public:
-  Flight(Pending transfers, std::shared_ptr<MpiExchange::Clock> clock)
+  TimedTransfers(Stream& stream, Pending transfers, std::size_t bytes_sent,
+                 std::shared_ptr<MpiExchange::Clock> clock)
       : transfers_(std::move(transfers)), clock_(std::move(clock)) {
-    clock_->add(&transfers_);
+    clock_->add({&transfers_, Trace::now(), bytes_sent, stream.trace()});
   }
-  ~Flight() override { clock_->remove(&transfers_); }
+  ~TimedTransfers() override { leave_clock(); }
 
   bool done() override { return transfers_.done(); }
   void wait(Stream& stream) override {
-    const double start = now();
+    const double start = Trace::now();
     transfers_.wait(stream);
-    clock_->remove(&transfers_);
-    clock_->waited += now() - start;
+    leave_clock();
+    clock_->waited += Trace::now() - start;
   }
 
  private:
+  void leave_clock() {
+    clock_->remove_if([this](const auto& flight) { return flight.transfers == &transfers_; });
+  }
+
   Pending transfers_;
   std::shared_ptr<MpiExchange::Clock> clock_;
 };
@@ -74,28 +88,26 @@ Pending MpiExchange::start(Stream& stream, std::vector<Transfer> sends,
                            std::vector<Transfer> receives) {
   sends = without_empty(std::move(sends));
   receives = without_empty(std::move(receives));
+  std::size_t bytes = 0;
   for (const Transfer& send : sends) {
-    bytes_sent_ += send.rows.bytes();
+    bytes += send.rows.bytes();
   }
+  bytes_sent_ += bytes;
   const bool is_idle = sends.empty() && receives.empty();
   Pending transfers = group_.transfer(stream, std::move(sends), std::move(receives));
   if (is_idle) {
     return transfers;
   }
-  Pending flight(stream, std::make_unique<Flight>(std::move(transfers), clock_));
+  Pending timed(stream,
+                std::make_unique<TimedTransfers>(stream, std::move(transfers), bytes, clock_));
   if (overlap_ == Overlap::kOff) {
-    flight.wait(stream);
+    timed.wait(stream);
   }
-  return flight;
+  return timed;
 }
 
 void MpiExchange::progress() {
-  std::vector<Pending*>& live = clock_->live;
-  const bool was_busy = !live.empty();
-  std::erase_if(live, [](Pending* pending) { return pending->done(); });
-  if (was_busy && live.empty()) {
-    clock_->busy += now() - clock_->busy_since;
-  }
+  clock_->remove_if([](const Clock::Flight& flight) { return flight.transfers->done(); });
 }
 
 double MpiExchange::comm_seconds() const { return clock_->busy; }

@@ -126,6 +126,7 @@ void ShardedOptimizer::sum_gradients(Stream& stream, Shard& shard) {
     }
   }
   group.transfer(stream, std::move(sends), std::move(receives)).wait(stream);
+  const Traced traced(stream, Activity::kOptimizer, "sum_gradients");
   std::size_t next = 0;
   for (const Piece& piece : shard.pieces) {
     if (piece.owner != group.rank() || piece.parameter->gradient.empty()) {

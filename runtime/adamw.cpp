@@ -7,6 +7,7 @@ namespace bam {
 
 void adamw(Stream& stream, const AdamwStep& step, std::span<const float> gradient,
            std::span<float> weight, std::span<float> first_moment, std::span<float> second_moment) {
+  const Traced traced(stream, Activity::kOptimizer, "adamw");
   const std::size_t size = weight.size();
   check(gradient.size() == size && first_moment.size() == size && second_moment.size() == size,
         "adamw of ", size, " weights with ", gradient.size(), " gradients, ", first_moment.size(),

@@ -45,6 +45,7 @@ void check_inputs(const AttentionShape& shape, const Tensor& q, const Tensor& k,
 void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, const Tensor& k,
                const Tensor& v, const Tensor& query_rows, const Tensor& document_starts,
                const Tensor& out, const Tensor& log_sums) {
+  const Traced traced(stream, Activity::kAttention, "attention");
   check_inputs(shape, q, k, v, query_rows, document_starts);
   check_matrix(out, q.dtype(), q.rows(), q.cols(), "out");
   check_matrix(log_sums, DType::kFloat32, q.rows(), shape.heads, "log_sums");
@@ -55,6 +56,7 @@ void attention_backward(Stream& stream, const AttentionShape& shape, const Tenso
                         const Tensor& k, const Tensor& v, const Tensor& query_rows,
                         const Tensor& document_starts, const Tensor& out, const Tensor& log_sums,
                         const Tensor& d_out, const Tensor& dq, const Tensor& dk, const Tensor& dv) {
+  const Traced traced(stream, Activity::kAttention, "attention_backward");
   check_inputs(shape, q, k, v, query_rows, document_starts);
   check_matrix(out, q.dtype(), q.rows(), q.cols(), "out");
   check_matrix(log_sums, DType::kFloat32, q.rows(), shape.heads, "log_sums");

@@ -22,12 +22,14 @@ void check_losses(const Tensor& logits, const Tensor& targets, const Tensor& los
 
 void cross_entropy(Stream& stream, const Tensor& logits, const Tensor& targets,
                    const Tensor& losses) {
+  const Traced traced(stream, Activity::kRows, "cross_entropy");
   check_losses(logits, targets, losses);
   cpu::cross_entropy(stream, logits, targets, losses);
 }
 
 void cross_entropy_with_gradient(Stream& stream, const Tensor& logits, const Tensor& targets,
                                  double scale, const Tensor& losses, const Tensor& d_logits) {
+  const Traced traced(stream, Activity::kRows, "cross_entropy_with_gradient");
   check_losses(logits, targets, losses);
   check(d_logits.shape() == logits.shape() && d_logits.dtype() != DType::kInt32,
         "cross entropy gradient ", name_of(d_logits.dtype()), " ", text_of(d_logits.shape()),

@@ -5,9 +5,13 @@
 
 namespace bam {
 
-void fill_zero(Stream& stream, const Tensor& out) { cpu::fill_zero(stream, out); }
+void fill_zero(Stream& stream, const Tensor& out) {
+  const Traced traced(stream, Activity::kRows, "fill_zero");
+  cpu::fill_zero(stream, out);
+}
 
 void copy(Stream& stream, const Tensor& from, const Tensor& to) {
+  const Traced traced(stream, Activity::kRows, "copy");
   check(from.elements() == to.elements(), "copy of ", text_of(from.shape()), " to ",
         text_of(to.shape()));
   check((from.dtype() == DType::kInt32) == (to.dtype() == DType::kInt32), "copy of ",
@@ -16,6 +20,7 @@ void copy(Stream& stream, const Tensor& from, const Tensor& to) {
 }
 
 void add(Stream& stream, const Tensor& part, const Tensor& sum) {
+  const Traced traced(stream, Activity::kRows, "add");
   check(part.shape() == sum.shape() && sum.dtype() == DType::kFloat32 &&
             part.dtype() != DType::kInt32,
         "adding ", name_of(part.dtype()), " ", text_of(part.shape()), " to ", name_of(sum.dtype()),
@@ -24,17 +29,20 @@ void add(Stream& stream, const Tensor& part, const Tensor& sum) {
 }
 
 double squared_norm(Stream& stream, const Tensor& values) {
+  const Traced traced(stream, Activity::kOptimizer, "squared_norm");
   check(values.dtype() == DType::kFloat32, "squared_norm of ", name_of(values.dtype()));
   return cpu::squared_norm(stream, values);
 }
 
 bool all_finite(Stream& stream, const Tensor& values) {
+  const Traced traced(stream, Activity::kOptimizer, "all_finite");
   check(values.dtype() == DType::kFloat32, "all_finite of ", name_of(values.dtype()));
   return cpu::all_finite(stream, values);
 }
 
 void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
                 const Tensor& out) {
+  const Traced traced(stream, Activity::kRouting, "scale_rows");
   check(in.shape() == out.shape() && in.dtype() == out.dtype() && in.dtype() != DType::kInt32,
         "scale_rows of ", name_of(in.dtype()), " ", text_of(in.shape()), " into ",
         name_of(out.dtype()), " ", text_of(out.shape()));
@@ -47,6 +55,7 @@ void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::in
 
 void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& dots,
               std::int64_t column) {
+  const Traced traced(stream, Activity::kRouting, "dot_rows");
   check(a.shape() == b.shape() && a.dtype() == b.dtype() && a.dtype() != DType::kInt32,
         "dot_rows of ", name_of(a.dtype()), " ", text_of(a.shape()), " and ", name_of(b.dtype()),
         " ", text_of(b.shape()));

@@ -19,6 +19,7 @@ void check_rows(const Tensor& tokens, const Tensor& table, const Tensor& x) {
 }  // namespace
 
 void embedding(Stream& stream, const Tensor& tokens, const Tensor& table, const Tensor& x) {
+  const Traced traced(stream, Activity::kRows, "embedding");
   check(table.dtype() != DType::kInt32, "embedding table of ", name_of(table.dtype()));
   check_rows(tokens, table, x);
   cpu::embedding(stream, tokens, table, x);
@@ -26,6 +27,7 @@ void embedding(Stream& stream, const Tensor& tokens, const Tensor& table, const 
 
 void embedding_backward(Stream& stream, const Tensor& tokens, const Tensor& dx,
                         const Tensor& table_gradient) {
+  const Traced traced(stream, Activity::kRows, "embedding_backward");
   check(table_gradient.dtype() == DType::kFloat32, "embedding gradient of ",
         name_of(table_gradient.dtype()));
   check_rows(tokens, table_gradient, dx);

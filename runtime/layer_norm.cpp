@@ -21,6 +21,7 @@ void check_norm(const Tensor& x, const Tensor& weight, const Tensor& h, const Te
 
 void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double epsilon,
                 const Tensor& h, const Tensor& statistics) {
+  const Traced traced(stream, Activity::kRows, "layer_norm");
   check_norm(x, weight, h, statistics);
   cpu::layer_norm(stream, x, weight, epsilon, h, statistics);
 }
@@ -28,6 +29,7 @@ void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double ep
 void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                          const Tensor& statistics, const Tensor& dh, const Tensor& dx,
                          const Tensor& weight_gradient) {
+  const Traced traced(stream, Activity::kRows, "layer_norm_backward");
   check_norm(x, weight, dh, statistics);
   check(dx.dtype() == DType::kFloat32 && dx.shape() == x.shape(), "layer norm dx ",
         text_of(dx.shape()), " for ", text_of(x.shape()));

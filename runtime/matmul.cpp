@@ -17,6 +17,7 @@ std::int64_t cols_of(const Operand& operand) {
 }  // namespace
 
 void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c, Write write) {
+  const Traced traced(stream, Activity::kProducts, "matmul");
   const DType dtype = a.matrix.dtype();
   check(rows_of(a) == c.rows() && cols_of(b) == c.cols() && cols_of(a) == rows_of(b), "product of (",
         rows_of(a), ", ", cols_of(a), ") and (", rows_of(b), ", ", cols_of(b), ") into ",

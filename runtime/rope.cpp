@@ -26,6 +26,7 @@ Tensor rope_table(Stream& stream, std::int64_t positions, std::int64_t head_dim,
 
 void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor& table,
           Rotation rotation) {
+  const Traced traced(stream, Activity::kRows, "rope");
   check(table.dtype() == DType::kFloat32 && table.shape().size() == 3 && table.shape()[2] == 2,
         "rope: table ", text_of(table.shape()));
   check(x.dtype() != DType::kInt32 && x.cols() % table.cols() == 0, "rope: ", name_of(x.dtype()),

@@ -42,6 +42,7 @@ void check_combine(const Tensor& answers, const Tensor& row_of_slot, const Tenso
 
 void softmax_rows(Stream& stream, const Tensor& logits, const Tensor& probabilities,
                   const Tensor& log_sums) {
+  const Traced traced(stream, Activity::kRouting, "softmax_rows");
   check_fp32(probabilities, logits.shape(), "probabilities");
   check_log_sums(log_sums, logits.rows());
   cpu::softmax_rows(stream, logits, probabilities, log_sums);
@@ -49,6 +50,7 @@ void softmax_rows(Stream& stream, const Tensor& logits, const Tensor& probabilit
 
 void softmax_rows_backward(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
                            double z_scale, const Tensor& d_probabilities, const Tensor& d_logits) {
+  const Traced traced(stream, Activity::kRouting, "softmax_rows_backward");
   check_fp32(d_probabilities, probabilities.shape(), "gradient of probabilities");
   check_fp32(d_logits, probabilities.shape(), "gradient of logits");
   check_log_sums(log_sums, probabilities.rows());
@@ -56,6 +58,7 @@ void softmax_rows_backward(Stream& stream, const Tensor& probabilities, const Te
 }
 
 void top_k(Stream& stream, const Tensor& probabilities, const Tensor& choices) {
+  const Traced traced(stream, Activity::kRouting, "top_k");
   check(probabilities.rows() == choices.rows() && choices.cols() <= probabilities.cols(),
         "choices ", text_of(choices.shape()), " of ", text_of(probabilities.shape()));
   cpu::top_k(stream, probabilities, choices);
@@ -63,18 +66,21 @@ void top_k(Stream& stream, const Tensor& probabilities, const Tensor& choices) {
 
 void chosen_gates(Stream& stream, const Tensor& probabilities, const Tensor& choices, Gates kind,
                   const Tensor& gates) {
+  const Traced traced(stream, Activity::kRouting, "chosen_gates");
   check_gates(probabilities, choices, gates);
   cpu::chosen_gates(stream, probabilities, choices, kind, gates);
 }
 
 void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Tensor& choices,
                            Gates kind, const Tensor& d_gates, const Tensor& d_probabilities) {
+  const Traced traced(stream, Activity::kRouting, "chosen_gates_backward");
   check_gates(probabilities, choices, d_gates);
   check_fp32(d_probabilities, probabilities.shape(), "gradient of probabilities");
   cpu::chosen_gates_backward(stream, probabilities, choices, kind, d_gates, d_probabilities);
 }
 
 ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts) {
+  const Traced traced(stream, Activity::kRouting, "order_by_expert");
   check_indices(choices, static_cast<std::int64_t>(experts.size()), "chosen expert");
   std::vector<bool> seen(experts.size());
   for (const int expert : experts) {
@@ -87,6 +93,7 @@ ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<con
 }
 
 void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out) {
+  const Traced traced(stream, Activity::kRouting, "gather_rows");
   check(in.dtype() == out.dtype() && in.cols() == out.cols() && rows.elements() == out.rows(),
         "gathering ", rows.elements(), " rows of ", name_of(in.dtype()), " ", text_of(in.shape()),
         " into ", name_of(out.dtype()), " ", text_of(out.shape()));
@@ -95,6 +102,7 @@ void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Ten
 }
 
 void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& sum) {
+  const Traced traced(stream, Activity::kRouting, "scatter_add_rows");
   check(in.dtype() != DType::kInt32 && sum.dtype() == DType::kFloat32 && in.cols() == sum.cols() &&
             rows.elements() == in.rows(),
         "adding ", rows.elements(), " rows of ", name_of(in.dtype()), " ", text_of(in.shape()),
@@ -105,6 +113,7 @@ void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, cons
 
 void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
                   const Tensor& gates, const Tensor& sum) {
+  const Traced traced(stream, Activity::kRouting, "combine_rows");
   check_combine(answers, row_of_slot, gates, sum);
   cpu::combine_rows(stream, answers, row_of_slot, gates, sum);
 }
@@ -112,6 +121,7 @@ void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_sl
 void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
                            const Tensor& gates, const Tensor& d_sum, const Tensor& d_answers,
                            const Tensor& d_gates) {
+  const Traced traced(stream, Activity::kRouting, "combine_rows_backward");
   check_combine(answers, row_of_slot, gates, d_sum);
   check(d_answers.dtype() == answers.dtype() && d_answers.shape() == answers.shape(),
         "gradient of answers ", text_of(d_answers.shape()), " for ", text_of(answers.shape()));
@@ -121,6 +131,7 @@ void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& 
 
 RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
                          const Tensor& choices, std::int64_t begin, std::int64_t end) {
+  const Traced traced(stream, Activity::kRouting, "routing_sums");
   check(0 <= begin && begin <= end && end <= probabilities.rows(), "routing of tokens [", begin,
         ", ", end, ") of ", probabilities.rows());
   check_log_sums(log_sums, probabilities.rows());

@@ -17,8 +17,8 @@ void check_shapes(const Tensor& choices, const Tensor& gates, const Tensor& dens
 
 }  // namespace
 
-void spread_gates(Stream& /*stream*/, const Tensor& choices, const Tensor& gates,
-                  const Tensor& dense) {
+void spread_gates(Stream& stream, const Tensor& choices, const Tensor& gates, const Tensor& dense) {
+  const Traced traced(stream, Activity::kRouting, "spread_gates");
   check_shapes(choices, gates, dense);
   const std::int64_t k = choices.cols();
   const std::int64_t experts = dense.cols();
@@ -31,8 +31,8 @@ void spread_gates(Stream& /*stream*/, const Tensor& choices, const Tensor& gates
   }
 }
 
-void pick_gates(Stream& /*stream*/, const Tensor& choices, const Tensor& dense,
-                const Tensor& gates) {
+void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, const Tensor& gates) {
+  const Traced traced(stream, Activity::kRouting, "pick_gates");
   check_shapes(choices, gates, dense);
   const std::int64_t k = choices.cols();
   const std::int64_t experts = dense.cols();
@@ -45,6 +45,7 @@ void pick_gates(Stream& /*stream*/, const Tensor& choices, const Tensor& dense,
 }
 
 Tensor rows_using(Stream& stream, const Tensor& dense, std::span<const int> experts) {
+  const Traced traced(stream, Activity::kRouting, "rows_using");
   const auto gate = dense.span<float>();
   std::vector<std::int32_t> rows;
   for (std::int64_t i = 0; i < dense.rows(); ++i) {
@@ -58,7 +59,8 @@ Tensor rows_using(Stream& stream, const Tensor& dense, std::span<const int> expe
   return out;
 }
 
-void add_to_rows(Stream& /*stream*/, std::span<const float> addends, const Tensor& probabilities) {
+void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities) {
+  const Traced traced(stream, Activity::kRouting, "add_to_rows");
   check(static_cast<std::int64_t>(addends.size()) == probabilities.cols(), addends.size(),
         " addends for rows of ", probabilities.cols());
   const auto out = probabilities.span<float>();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/memory.h"
+#include "runtime/trace.h"
 
 namespace bam {
 
@@ -29,8 +30,13 @@ class Stream {
     }
   }
 
+  /// Has all work recorded in `trace`, which outlives its use; nullptr ends that.
+  void record(Trace* trace) { trace_ = trace; }
+  Trace* trace() const { return trace_; }
+
  private:
   Memory& memory_;
+  Trace* trace_ = nullptr;
   std::function<void()> progress_;
 };
 

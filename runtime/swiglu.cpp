@@ -16,6 +16,7 @@ void check_alike(const Tensor& gate, const Tensor& other) {
 }  // namespace
 
 void swiglu(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& out) {
+  const Traced traced(stream, Activity::kRows, "swiglu");
   check_alike(gate, up);
   check_alike(gate, out);
   cpu::swiglu(stream, gate, up, out);
@@ -23,6 +24,7 @@ void swiglu(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& 
 
 void swiglu_backward(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& d_out,
                      const Tensor& d_gate, const Tensor& d_up, const Tensor& out) {
+  const Traced traced(stream, Activity::kRows, "swiglu_backward");
   for (const Tensor* other : {&up, &d_out, &d_gate, &d_up, &out}) {
     check_alike(gate, *other);
   }
