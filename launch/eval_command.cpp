@@ -12,6 +12,7 @@
 #include "launch/loaded_model.h"
 #include "launch/routing_json.h"
 #include "model/flops.h"
+#include "parallel/mpi_session.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -93,8 +94,8 @@ void evaluate_checkpoint(const Request& request, Stream& stream, Communicator& w
   const auto start = std::chrono::steady_clock::now();
   const CheckpointReader checkpoint(request.checkpoint);
   Layout layout(world, world.size());
-  MpiExchange exchange(layout.expert_group(), Overlap::kOn);
-  stream.on_poll([&exchange] { exchange.progress(); });
+  GroupExchange exchange(layout.expert_group(), Overlap::kOn);
+  stream.on_poll([&world] { world.clock().progress(); });
   const LoadedModel model(stream, checkpoint, exchange, checkpoint.config().training.precision);
 
   nlohmann::json out = {{"checkpoint", request.checkpoint}, {"routing", nlohmann::json::array()}};

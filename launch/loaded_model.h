@@ -6,8 +6,8 @@
 #include "io/checkpoint_reader.h"
 #include "io/run_config.h"
 #include "model/transformer.h"
+#include "parallel/group_exchange.h"
 #include "parallel/layout.h"
-#include "parallel/mpi_exchange.h"
 
 namespace bam {
 

@@ -7,6 +7,7 @@
 #include "launch/command_line.h"
 #include "launch/exit_codes.h"
 #include "launch/training_run.h"
+#include "parallel/mpi_session.h"
 
 namespace bam {
 namespace {

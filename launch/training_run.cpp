@@ -227,7 +227,7 @@ void TrainingRun::after_step(const StepReport& report, double seconds, int signa
   if (world_.rank() == 0 && (is_last || step_ % config_.training.log_every == 0)) {
     report_step(report, seconds, std::move(line));
   }
-  trainer_.exchange().reset();
+  world_.clock().reset();
 }
 
 void TrainingRun::validate(nlohmann::json& line) {
@@ -254,9 +254,9 @@ void TrainingRun::report_step(const StepReport& report, double seconds, nlohmann
   line["tokens_per_second"] = tokens / seconds;
   line["flops"] = step_flops() * static_cast<double>(step_);
   line["share_of_ceiling"] = rate / ceiling_;
-  line["comm_seconds"] = trainer_.exchange().comm_seconds();
-  line["exposed_comm_seconds"] = trainer_.exchange().exposed_seconds();
-  line["hidden"] = trainer_.exchange().hidden_share();
+  line["comm_seconds"] = world_.clock().comm_seconds();
+  line["exposed_comm_seconds"] = world_.clock().exposed_seconds();
+  line["hidden"] = world_.clock().hidden_share();
   if (!report.routing.empty() && !report.routing[0].ffn.empty()) {
     line["routing"] = routing_json(report.routing, names_of(config_.data.domains));
   }
@@ -268,7 +268,7 @@ void TrainingRun::report_step(const StepReport& report, double seconds, nlohmann
                                 .tokens_per_second = tokens / seconds,
                                 .flops_per_second = rate,
                                 .ceiling = ceiling_,
-                                .hidden = trainer_.exchange().hidden_share(),
+                                .hidden = world_.clock().hidden_share(),
                                 .seconds_left = seconds * static_cast<double>(left)}),
                  left == 0);
 }

@@ -154,9 +154,9 @@ Transformer::LossAndGradient Transformer::losses_and_gradient(Stream& stream, co
   return result;
 }
 
-void Transformer::backward(Stream& stream, const Batch& batch, Saved& saved,
-                           const Tensor& d_hidden,
-                           const std::vector<BalanceTerm>& balance) const {
+void Transformer::backward(Stream& stream, const Batch& batch, Saved& saved, const Tensor& d_hidden,
+                           const std::vector<BalanceTerm>& balance,
+                           const std::function<void(int)>& after_layer) const {
   const Parameter& norm = store_.at("final_norm");
   Tensor dx(stream, d_hidden.shape(), DType::kFloat32);
   fill_zero(stream, dx);
@@ -171,6 +171,7 @@ void Transformer::backward(Stream& stream, const Batch& batch, Saved& saved,
                         balance.at(i), dx);
     saved.blocks[i].reset();
     saved.inputs[i] = Tensor();
+    after_layer(static_cast<int>(i));
   }
   const Parameter& table = store_.at("embedding");
   if (!table.gradient.empty()) {

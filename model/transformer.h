@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -52,9 +53,11 @@ class Transformer {
                                       double scale) const;
 
   /// Gradients of every weight, from d_hidden (overwritten); balance: one term a layer. Frees the
-  /// activations as it goes.
-  void backward(Stream& stream, const Batch& batch, Saved& saved, const Tensor& d_hidden,
-                const std::vector<BalanceTerm>& balance) const;
+  /// activations as it goes. after_layer(l) is called when layer l's weights have theirs.
+  void backward(
+      Stream& stream, const Batch& batch, Saved& saved, const Tensor& d_hidden,
+      const std::vector<BalanceTerm>& balance,
+      const std::function<void(int)>& after_layer = [](int) {}) const;
 
   /// Logits (1, vocabulary) fp32 of the token after `tokens` (m) int32, which continue the cached
   /// sequence; the cache grows by m.

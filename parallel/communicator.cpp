@@ -1,10 +1,6 @@
 #include "parallel/communicator.h"
 
-#define OMPI_SKIP_MPICXX 1
-#include <mpi.h>
-
 #include <algorithm>
-#include <iostream>
 #include <utility>
 
 #include "runtime/check.h"
@@ -12,201 +8,86 @@
 namespace bam {
 namespace {
 
-// MPI counts are ints: larger messages travel in pieces.
-constexpr std::size_t kPieceBytes = std::size_t{1} << 30;
-constexpr int kTags = 32768;  // every MPI has at least as many
-
-void check_mpi(int code, const char* what) {
-  if (code != MPI_SUCCESS) {
-    char text[MPI_MAX_ERROR_STRING];
-    int length = 0;
-    MPI_Error_string(code, text, &length);
-    throw Error(message_of(what, ": ", std::string(text, static_cast<std::size_t>(length))));
-  }
-}
-
-// MPI requests, and what must live until they are complete.
-class Requests : public Pending::Work {
- public:
-  bool done() override {
-    int flag = 0;
-    check_mpi(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &flag,
-                          MPI_STATUSES_IGNORE),
-              "MPI_Testall");
-    return flag != 0;
-  }
-  void wait(Stream& stream) override {
-    const Traced traced(stream, Activity::kExchange, "wait");
-    check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(),
-                          MPI_STATUSES_IGNORE),
-              "MPI_Waitall");
-    finish();
-  }
-
-  MPI_Request* add() {
-    requests_.push_back(MPI_REQUEST_NULL);
-    return &requests_.back();
-  }
-  void keep(Tensor tensor) { kept_.push_back(std::move(tensor)); }
-
- protected:
-  virtual void finish() {}
-
- private:
-  std::vector<MPI_Request> requests_;
-  std::vector<Tensor> kept_;
-};
-
 // Everyone's values, summed in rank order once they are here.
-class GatheredSum final : public Requests {
+class GatheredSum final : public Pending::Work {
  public:
   GatheredSum(std::span<double> values, int ranks)
       : values_(values), all_(values.size() * static_cast<std::size_t>(ranks)) {}
 
-  double* all() { return all_.data(); }
-
- private:
-  void finish() override {
+  void start(Stream& stream, Communicator::Backend& backend) {
+    gather_ =
+        backend.all_gather(stream, std::as_bytes(values_), std::as_writable_bytes(std::span(all_)));
+  }
+  bool done() override { return gather_.done(); }
+  void wait(Stream& stream) override {
+    gather_.wait(stream);
     std::ranges::fill(values_, 0.0);
     for (std::size_t i = 0; i < all_.size(); ++i) {
       values_[i % values_.size()] += all_[i];
     }
   }
 
+ private:
   std::span<double> values_;
   std::vector<double> all_;  // (ranks, values)
+  Pending gather_;
 };
 
-template <class Post>
-void for_each_piece(const Tensor& rows, Post post) {
-  for (std::size_t begin = 0; begin < rows.bytes(); begin += kPieceBytes) {
-    post(rows.raw() + begin, static_cast<int>(std::min(kPieceBytes, rows.bytes() - begin)));
-  }
-}
+bool is_empty(const Transfer& transfer) { return transfer.rows.empty(); }
 
 }  // namespace
 
-MpiSession::MpiSession() {
-  int provided = 0;
-  check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
-  check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
-}
-
-MpiSession::~MpiSession() { MPI_Finalize(); }
-
-int MpiSession::guarded(const std::function<int()>& part) {
-  const auto end_job = [](const std::exception& error, int code) {
-    int rank = 0;
-    int size = 1;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
-    std::cout << std::flush;
-    std::cerr << message_of("bam: rank ", rank, " of ", size, ": ", error.what(), "\n")
-              << std::flush;
-    if (size > 1) {
-      MPI_Abort(MPI_COMM_WORLD, code);
-    }
-    return code;
-  };
-  try {
-    return part();
-  } catch (const BadInput& error) {
-    return end_job(error, 2);
-  } catch (const std::exception& error) {
-    return end_job(error, 1);
-  }
-}
-
-struct Communicator::Handle {
-  MPI_Comm comm = MPI_COMM_NULL;
-  ~Handle() {
-    if (comm != MPI_COMM_NULL && comm != MPI_COMM_WORLD) {
-      MPI_Comm_free(&comm);
-    }
-  }
-};
-
-Communicator::Communicator(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {
-  check_mpi(MPI_Comm_rank(handle_->comm, &rank_), "MPI_Comm_rank");
-  check_mpi(MPI_Comm_size(handle_->comm, &size_), "MPI_Comm_size");
-}
-Communicator::Communicator(Communicator&&) noexcept = default;
-Communicator& Communicator::operator=(Communicator&&) noexcept = default;
-Communicator::~Communicator() = default;
-
-Communicator Communicator::world(const MpiSession& /*session*/) {
-  auto handle = std::make_unique<Handle>();
-  handle->comm = MPI_COMM_WORLD;
-  return Communicator(std::move(handle));
-}
+Communicator::Communicator(std::unique_ptr<Backend> backend, std::shared_ptr<TransferClock> clock)
+    : clock_(std::move(clock)),
+      backend_(std::move(backend)),
+      rank_(backend_->rank()),
+      size_(backend_->size()) {}
 
 Communicator Communicator::split(int color, int key) const {
-  auto handle = std::make_unique<Handle>();
-  check_mpi(MPI_Comm_split(handle_->comm, color, key, &handle->comm), "MPI_Comm_split");
-  return Communicator(std::move(handle));
+  return {backend_->split(color, key), clock_};
 }
 
 Pending Communicator::transfer(Stream& stream, std::vector<Transfer> sends,
                                std::vector<Transfer> receives) {
   const Traced traced(stream, Activity::kExchange, "start");
-  const int tag = std::exchange(next_tag_, (next_tag_ + 1) % kTags);
-  auto work = std::make_unique<Requests>();
-  for (const Transfer& receive : receives) {
-    for_each_piece(receive.rows, [&](std::byte* data, int bytes) {
-      check_mpi(MPI_Irecv(data, bytes, MPI_BYTE, receive.peer, tag, handle_->comm, work->add()),
-                "MPI_Irecv");
-    });
-    work->keep(receive.rows);
-  }
+  std::erase_if(sends, is_empty);
+  std::erase_if(receives, is_empty);
+  std::size_t bytes = 0;
   for (const Transfer& send : sends) {
-    for_each_piece(send.rows, [&](const std::byte* data, int bytes) {
-      check_mpi(MPI_Isend(data, bytes, MPI_BYTE, send.peer, tag, handle_->comm, work->add()),
-                "MPI_Isend");
-    });
-    work->keep(send.rows);
+    bytes += send.rows.bytes();
   }
-  return {stream, std::move(work)};
+  const bool is_idle = sends.empty() && receives.empty();
+  Pending work = backend_->transfer(stream, std::move(sends), std::move(receives));
+  return is_idle ? std::move(work) : timed(stream, std::move(work), bytes);
 }
 
 Pending Communicator::all_reduce_sum(Stream& stream, std::span<double> values) {
-  auto work = std::make_unique<GatheredSum>(values, size_);
-  const auto count = static_cast<int>(values.size());
-  if (count > 0) {
-    check_mpi(MPI_Iallgather(values.data(), count, MPI_DOUBLE, work->all(), count, MPI_DOUBLE,
-                             handle_->comm, work->add()),
-              "MPI_Iallgather");
+  if (values.empty()) {
+    return {};
   }
-  return {stream, std::move(work)};
+  auto sum = std::make_unique<GatheredSum>(values, size_);
+  sum->start(stream, *backend_);
+  return timed(stream, {stream, std::move(sum)}, values.size_bytes());
 }
 
 Pending Communicator::broadcast(Stream& stream, std::span<std::byte> bytes, int root) {
-  auto work = std::make_unique<Requests>();
-  for (std::size_t begin = 0; begin < bytes.size(); begin += kPieceBytes) {
-    const auto piece = bytes.subspan(begin, std::min(kPieceBytes, bytes.size() - begin));
-    check_mpi(MPI_Ibcast(piece.data(), static_cast<int>(piece.size()), MPI_BYTE, root,
-                         handle_->comm, work->add()),
-              "MPI_Ibcast");
-  }
-  return {stream, std::move(work)};
+  return timed(stream, backend_->broadcast(stream, bytes, root), bytes.size());
 }
 
 Pending Communicator::all_gather(Stream& stream, std::span<const std::byte> own,
                                  std::span<std::byte> all) {
   check(all.size() == own.size() * static_cast<std::size_t>(size_), "gather of ", own.size(),
         " bytes from each of ", size_, " ranks into ", all.size());
-  check(own.size() < kPieceBytes, "gather of ", own.size(), " bytes");
-  auto work = std::make_unique<Requests>();
-  const auto bytes = static_cast<int>(own.size());
-  check_mpi(MPI_Iallgather(own.data(), bytes, MPI_BYTE, all.data(), bytes, MPI_BYTE, handle_->comm,
-                           work->add()),
-            "MPI_Iallgather");
-  return {stream, std::move(work)};
+  return timed(stream, backend_->all_gather(stream, own, all), own.size());
 }
 
 Pending Communicator::barrier(Stream& stream) {
-  auto work = std::make_unique<Requests>();
-  check_mpi(MPI_Ibarrier(handle_->comm, work->add()), "MPI_Ibarrier");
-  return {stream, std::move(work)};
+  return timed(stream, backend_->barrier(stream), 0);
+}
+
+// A lone rank has nothing in flight.
+Pending Communicator::timed(Stream& stream, Pending work, std::size_t bytes_sent) {
+  return size_ == 1 ? std::move(work) : clock_->timed(stream, std::move(work), bytes_sent);
 }
 
 }  // namespace bam

@@ -1,45 +1,47 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "model/exchange.h"
+#include "parallel/transfer_clock.h"
 #include "runtime/pending.h"
 
 namespace bam {
 
-/// MPI from its start to its end; one a process. Under mpirun or srun the process is one rank of
-/// the job, started by itself it is the only one.
-class MpiSession {
- public:
-  MpiSession();
-  ~MpiSession();
-  MpiSession(const MpiSession&) = delete;
-  MpiSession& operator=(const MpiSession&) = delete;
-
-  /// Runs this rank's part of a job. An exception ends the whole job at once: the rank and the cause
-  /// are printed, and every process ends with the exit code (2 for BadInput, else 1).
-  int guarded(const std::function<int()>& part);
-};
+class MpiSession;
 
 /// A group of ranks and what they can do together. Every operation is started by all ranks of the
 /// group in the same order and completes in its Pending.
 class Communicator {
  public:
-  /// All ranks of the job.
+  /// What moves the bytes: MPI, and whatever else is written against it.
+  class Backend {
+   public:
+    virtual ~Backend() = default;
+    virtual int rank() const = 0;
+    virtual int size() const = 0;
+    virtual std::unique_ptr<Backend> split(int color, int key) const = 0;
+    virtual Pending transfer(Stream& stream, std::vector<Transfer> sends,
+                             std::vector<Transfer> receives) = 0;
+    virtual Pending broadcast(Stream& stream, std::span<std::byte> bytes, int root) = 0;
+    virtual Pending all_gather(Stream& stream, std::span<const std::byte> own,
+                               std::span<std::byte> all) = 0;
+    virtual Pending barrier(Stream& stream) = 0;
+  };
+
+  /// All ranks of the job, by MPI.
   static Communicator world(const MpiSession& session);
+  /// `clock` is shared by all communicators of the job.
+  Communicator(std::unique_ptr<Backend> backend, std::shared_ptr<TransferClock> clock);
   /// The ranks that give the same color, ordered by key. Every rank of this group calls it.
   Communicator split(int color, int key) const;
-  Communicator(Communicator&&) noexcept;
-  Communicator& operator=(Communicator&&) noexcept;
-  ~Communicator();
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+  TransferClock& clock() const { return *clock_; }
 
   /// Point-to-point transfers, as Exchange::start promises them; of any size.
   [[nodiscard]] Pending transfer(Stream& stream, std::vector<Transfer> sends,
@@ -56,13 +58,12 @@ class Communicator {
   [[nodiscard]] Pending barrier(Stream& stream);
 
  private:
-  struct Handle;  // an MPI communicator
-  explicit Communicator(std::unique_ptr<Handle> handle);
+  Pending timed(Stream& stream, Pending work, std::size_t bytes_sent);
 
-  std::unique_ptr<Handle> handle_;
-  int rank_ = 0;
-  int size_ = 1;
-  int next_tag_ = 0;
+  std::shared_ptr<TransferClock> clock_;
+  std::unique_ptr<Backend> backend_;
+  int rank_;
+  int size_;
 };
 
 }  // namespace bam

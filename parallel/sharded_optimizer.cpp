@@ -18,24 +18,6 @@ std::span<float> row_of(const Tensor& rows, std::int64_t row) {
   return rows.slice(row, row + 1).span<float>();
 }
 
-// sum over ranks of one tile's gradients, in rank order; parts[r] is rank r's. The result may be one
-// of them.
-void sum_in_order(const std::vector<const float*>& parts, std::int64_t elements, float* result) {
-  constexpr std::int64_t kPiece = 4096;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t begin = 0; begin < elements; begin += kPiece) {
-    float sum[kPiece];
-    const std::int64_t count = std::min(kPiece, elements - begin);
-    std::copy_n(parts[0] + begin, count, sum);
-    for (std::size_t r = 1; r < parts.size(); ++r) {
-      for (std::int64_t i = 0; i < count; ++i) {
-        sum[i] += parts[r][begin + i];
-      }
-    }
-    std::copy_n(sum, count, result + begin);
-  }
-}
-
 }  // namespace
 
 ShardedOptimizer::ShardedOptimizer(Stream& stream, ParameterStore& store, Communicator& world,
@@ -47,39 +29,49 @@ ShardedOptimizer::ShardedOptimizer(Stream& stream, ParameterStore& store, Commun
 
 // Tiles are dealt in inventory order, each rank of the group getting its part of the elements.
 ShardedOptimizer::Shard ShardedOptimizer::deal(Stream& stream, Communicator& group, bool experts) {
-  Shard shard{&group, {}};
+  std::vector<SharedTile> tiles;
   std::int64_t total = 0;
   for (const Tile& tile : tiles_of(store_.specs())) {
     Parameter* parameter = store_.find(tile.spec);
     if (parameter != nullptr && parameter->spec.is_expert() == experts) {
-      shard.pieces.push_back({.tile = tile, .parameter = parameter, .owner = 0, .master = {},
-                              .moments = {}});
+      tiles.push_back({tile, parameter});
       total += tile.elements();
     }
   }
   std::int64_t before = 0;
-  for (Piece& piece : shard.pieces) {
-    piece.owner = static_cast<int>(before * group.size() / total);
-    before += piece.tile.elements();
-    if (piece.owner != group.rank()) {
-      continue;
-    }
-    const Tensor value = tile_of(piece.parameter->value, piece.tile);
-    piece.master = value.dtype() == DType::kFloat32
-                       ? value
-                       : Tensor(stream, value.shape(), DType::kFloat32);
-    if (!piece.parameter->gradient.empty()) {
-      piece.moments = Tensor(stream, {2, piece.tile.elements()}, DType::kFloat32);
-      fill_zero(stream, piece.moments);
+  std::vector<Piece> pieces;
+  for (SharedTile& shared : tiles) {
+    shared.owner = static_cast<int>(before * group.size() / total);
+    before += shared.tile.elements();
+    pieces.push_back({shared, {}, {}});
+    if (shared.owner == group.rank()) {
+      take_state(stream, pieces.back());
     }
   }
-  return shard;
+  return {&group, std::move(pieces), GradientSum(group, tiles)};
+}
+
+void ShardedOptimizer::take_state(Stream& stream, Piece& piece) {
+  const Tensor value = tile_of(piece.parameter->value, piece.tile);
+  piece.master =
+      value.dtype() == DType::kFloat32 ? value : Tensor(stream, value.shape(), DType::kFloat32);
+  if (!piece.parameter->gradient.empty()) {
+    piece.moments = Tensor(stream, {2, piece.tile.elements()}, DType::kFloat32);
+    fill_zero(stream, piece.moments);
+  }
+}
+
+void ShardedOptimizer::gradients_ready(Stream& stream,
+                                       const std::function<bool(const ParameterSpec&)>& is_ready) {
+  for (Shard& shard : shards_) {
+    shard.gradients.ready(stream, is_ready);
+  }
 }
 
 ShardedOptimizer::StepResult ShardedOptimizer::step(Stream& stream, double learning_rate,
                                                     std::int64_t step, bool loss_is_finite) {
   for (Shard& shard : shards_) {
-    sum_gradients(stream, shard);
+    shard.gradients.finish(stream);
   }
   double squares = loss_is_finite ? squared_gradient_norm(stream) : std::nan("");
   world_.all_reduce_sum(stream, std::span(&squares, 1)).wait(stream);
@@ -89,57 +81,19 @@ ShardedOptimizer::StepResult ShardedOptimizer::step(Stream& stream, double learn
   }
   const bool clips = settings_.clip_norm > 0 && result.gradient_norm > settings_.clip_norm;
   const double scale = clips ? settings_.clip_norm / result.gradient_norm : 1.0;
+  std::vector<Pending> published;  // one shard's new weights travel while the next is updated
   for (Shard& shard : shards_) {
     for (Piece& piece : shard.pieces) {
       if (!piece.moments.empty()) {
         update(stream, piece, learning_rate, scale, step);
       }
     }
-    publish(stream, shard, Which::kTrained);
+    published.push_back(start_publishing(stream, shard, Which::kTrained));
+  }
+  for (Pending& pending : published) {
+    pending.wait(stream);
   }
   return result;
-}
-
-// BEFORE: each copy has its own gradient.  AFTER: each tile's owner has their sum.
-void ShardedOptimizer::sum_gradients(Stream& stream, Shard& shard) {
-  Communicator& group = *shard.group;
-  if (group.size() == 1) {
-    return;
-  }
-  std::vector<Transfer> sends;
-  std::vector<Transfer> receives;
-  std::vector<Tensor> inboxes;  // (group size, elements) of each owned tile; the own row unused
-  for (const Piece& piece : shard.pieces) {
-    if (piece.parameter->gradient.empty()) {
-      continue;
-    }
-    const Tensor gradient = tile_of(piece.parameter->gradient, piece.tile);
-    if (piece.owner != group.rank()) {
-      sends.push_back({piece.owner, gradient});
-      continue;
-    }
-    inboxes.emplace_back(stream, Shape{group.size(), piece.tile.elements()}, DType::kFloat32);
-    for (int peer = 0; peer < group.size(); ++peer) {
-      if (peer != group.rank()) {
-        receives.push_back({peer, inboxes.back().slice(peer, peer + 1)});
-      }
-    }
-  }
-  group.transfer(stream, std::move(sends), std::move(receives)).wait(stream);
-  const Traced traced(stream, Activity::kOptimizer, "sum_gradients");
-  std::size_t next = 0;
-  for (const Piece& piece : shard.pieces) {
-    if (piece.owner != group.rank() || piece.parameter->gradient.empty()) {
-      continue;
-    }
-    const Tensor& inbox = inboxes[next++];
-    float* own = tile_of(piece.parameter->gradient, piece.tile).data<float>();
-    std::vector<const float*> parts;
-    for (int peer = 0; peer < group.size(); ++peer) {
-      parts.push_back(peer == group.rank() ? own : row_of(inbox, peer).data());
-    }
-    sum_in_order(parts, piece.tile.elements(), own);
-  }
 }
 
 double ShardedOptimizer::squared_gradient_norm(Stream& stream) {
@@ -190,12 +144,12 @@ void ShardedOptimizer::for_each_owned_tile(const std::function<void(const OwnedT
 
 void ShardedOptimizer::publish(Stream& stream) {
   for (Shard& shard : shards_) {
-    publish(stream, shard, Which::kAll);
+    start_publishing(stream, shard, Which::kAll).wait(stream);
   }
 }
 
 // BEFORE: each tile's owner has its fp32 weight.  AFTER: every copy has the rounded value.
-void ShardedOptimizer::publish(Stream& stream, Shard& shard, Which which) {
+Pending ShardedOptimizer::start_publishing(Stream& stream, Shard& shard, Which which) {
   Communicator& group = *shard.group;
   std::vector<Transfer> sends;
   std::vector<Transfer> receives;
@@ -217,7 +171,7 @@ void ShardedOptimizer::publish(Stream& stream, Shard& shard, Which which) {
       }
     }
   }
-  group.transfer(stream, std::move(sends), std::move(receives)).wait(stream);
+  return group.transfer(stream, std::move(sends), std::move(receives));
 }
 
 std::size_t ShardedOptimizer::state_bytes() const {

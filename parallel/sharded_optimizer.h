@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "model/parameter_store.h"
-#include "parallel/communicator.h"
+#include "parallel/gradient_sum.h"
 
 namespace bam {
 
@@ -40,6 +40,9 @@ class ShardedOptimizer {
     double gradient_norm = 0;  // of the whole model, before clipping
     bool skipped = false;      // not finite: nothing was changed, on any rank
   };
+  /// The gradients of the weights that `is_ready` picks (a layer, or a weight outside the layers)
+  /// are whole: their sums over copies may start. Optional; every rank calls it in the same order.
+  void gradients_ready(Stream& stream, const std::function<bool(const ParameterSpec&)>& is_ready);
   /// One update from the stores' gradients (which are summed over copies on the way). `step` counts
   /// from 1; with `loss_is_finite` false on any rank, or a gradient that is not, the step is skipped.
   StepResult step(Stream& stream, double learning_rate, std::int64_t step, bool loss_is_finite);
@@ -53,25 +56,23 @@ class ShardedOptimizer {
   std::size_t state_bytes() const;
 
  private:
-  struct Piece {
-    Tile tile;
-    Parameter* parameter;
-    int owner;           // rank within the group
-    Tensor master;       // (elements) fp32; the store's own elements where they are fp32
-    Tensor moments;      // (2, elements) fp32; empty where frozen or owned elsewhere
+  struct Piece : SharedTile {
+    Tensor master;   // (elements) fp32; the store's own elements where they are fp32
+    Tensor moments;  // (2, elements) fp32; empty where frozen or owned elsewhere
   };
   enum class Which { kAll, kTrained };
-  struct Shard {         // pieces of the weights that one group holds copies of
+  struct Shard {  // pieces of the weights that one group holds copies of
     Communicator* group;
     std::vector<Piece> pieces;
+    GradientSum gradients;
   };
 
   Shard deal(Stream& stream, Communicator& group, bool experts);
-  void sum_gradients(Stream& stream, Shard& shard);
+  static void take_state(Stream& stream, Piece& piece);
   double squared_gradient_norm(Stream& stream);
   void update(Stream& stream, Piece& piece, double learning_rate, double scale,
               std::int64_t step);
-  void publish(Stream& stream, Shard& shard, Which which);
+  [[nodiscard]] Pending start_publishing(Stream& stream, Shard& shard, Which which);
   bool decays(const ParameterSpec& spec) const;
 
   ParameterStore& store_;

@@ -17,9 +17,9 @@ Trainer::Trainer(Stream& stream, Communicator& world, Layout& layout, const Mode
              {.precision = options.precision,
               .slices_per_peer = options.slices_per_peer,
               .domains = options.domains}),
-      step_(model_, store_, optimizer_, world, options.keep) {
-  if (exchange_.ranks() > 1) {
-    stream.on_poll([this] { exchange_.progress(); });
+      step_(model_, store_, optimizer_, world, options.keep, options.overlap) {
+  if (world.size() > 1) {
+    stream.on_poll([&clock = world.clock()] { clock.progress(); });
   }
 }
 

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
+#include "parallel/group_exchange.h"
 #include "parallel/layout.h"
-#include "parallel/mpi_exchange.h"
 #include "parallel/training_step.h"
 
 namespace bam {
@@ -38,12 +38,12 @@ class Trainer {
   const Transformer& model() const { return model_; }
   ParameterStore& store() { return store_; }
   ShardedOptimizer& optimizer() { return optimizer_; }
-  MpiExchange& exchange() { return exchange_; }
+  GroupExchange& exchange() { return exchange_; }
 
  private:
   Stream& stream_;
   Placement placement_;
-  MpiExchange exchange_;
+  GroupExchange exchange_;
   ParameterStore store_;
   ShardedOptimizer optimizer_;
   Transformer model_;

@@ -19,7 +19,9 @@ StepReport TrainingStep::run(Stream& stream, const StepInput& input) {
   StepReport report;
   store_.zero_gradients(stream);
   for (std::int64_t m = 0; m < input.micro_steps; ++m) {
-    micro_step(stream, input, input.batch(m), report);
+    const bool is_last = m + 1 == input.micro_steps;
+    micro_step(stream, input, input.batch(m), is_last ? Gradients::kWhole : Gradients::kPartial,
+               report);
   }
   double loss = report.loss;
   world_.all_reduce_sum(stream, std::span(&loss, 1)).wait(stream);
@@ -32,22 +34,33 @@ StepReport TrainingStep::run(Stream& stream, const StepInput& input) {
 }
 
 void TrainingStep::micro_step(Stream& stream, const StepInput& input, const Batch& batch,
-                              StepReport& report) {
+                              Gradients gradients, StepReport& report) {
+  // Sums over the copies of a weight travel while backward goes on.
+  const auto ready = [&](const std::function<bool(const ParameterSpec&)>& is_ready) {
+    if (gradients == Gradients::kWhole && overlap_ == Overlap::kOn) {
+      optimizer_.gradients_ready(stream, is_ready);
+    }
+  };
   Saved saved;
   model_.forward(stream, batch, keep_, saved);
 
   // Balancing needs every rank's counts; their sum travels while the output head is computed.
   std::vector<double> routing = flatten(saved.routing);
   Pending summed = world_.all_reduce_sum(stream, routing);
+  if (overlap_ == Overlap::kOff) {
+    summed.wait(stream);
+  }
   const auto [losses, d_hidden] =
       model_.losses_and_gradient(stream, batch, saved, 1.0 / input.scored_targets);
+  ready([](const ParameterSpec& spec) { return spec.role == Role::kOutput; });
   summed.wait(stream);
   unflatten(routing, saved.routing);
 
   const double rows = input.rows / static_cast<double>(input.micro_steps);
   const double share = rows / input.rows;
-  model_.backward(stream, batch, saved, d_hidden,
-                  balance_terms(model_.config(), saved.routing, share, rows));
+  model_.backward(
+      stream, batch, saved, d_hidden, balance_terms(model_.config(), saved.routing, share, rows),
+      [&](int layer) { ready([&](const ParameterSpec& spec) { return spec.layer == layer; }); });
 
   report.loss += sum_of(losses);
   const AuxiliaryLoss auxiliary = auxiliary_loss(model_.config(), saved.routing);

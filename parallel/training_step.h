@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "model/transformer.h"
-#include "parallel/communicator.h"
+#include "parallel/group_exchange.h"
 #include "parallel/sharded_optimizer.h"
 
 namespace bam {
@@ -34,19 +34,27 @@ class TrainingStep {
  public:
   /// The arguments outlive it.
   TrainingStep(const Transformer& model, ParameterStore& store, ShardedOptimizer& optimizer,
-               Communicator& world, Keep keep)
-      : model_(model), store_(store), optimizer_(optimizer), world_(world), keep_(keep) {}
+               Communicator& world, Keep keep, Overlap overlap = Overlap::kOn)
+      : model_(model),
+        store_(store),
+        optimizer_(optimizer),
+        world_(world),
+        keep_(keep),
+        overlap_(overlap) {}
 
   StepReport run(Stream& stream, const StepInput& input);
 
  private:
-  void micro_step(Stream& stream, const StepInput& input, const Batch& batch, StepReport& report);
+  enum class Gradients { kPartial, kWhole };  // after this micro-step
+  void micro_step(Stream& stream, const StepInput& input, const Batch& batch, Gradients gradients,
+                  StepReport& report);
 
   const Transformer& model_;
   ParameterStore& store_;
   ShardedOptimizer& optimizer_;
   Communicator& world_;
   Keep keep_;
+  Overlap overlap_;
 };
 
 }  // namespace bam

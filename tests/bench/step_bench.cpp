@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/flops.h"
+#include "parallel/mpi_session.h"
 #include "parallel/trainer.h"
 #include "runtime/ceiling.h"
 #include "runtime/check.h"
@@ -117,7 +118,7 @@ class CaseRun {
 
   double step() {
     world_.barrier(stream_).wait(stream_);
-    trainer_.exchange().reset();
+    world_.clock().reset();
     const double start = Trace::now();
     const auto rows = static_cast<double>(case_.sequences * case_.length);
     const StepReport report = trainer_.step({.step = ++steps_,
@@ -136,8 +137,8 @@ class CaseRun {
     timing.traced_seconds = step();
     stream_.record(nullptr);
     timing.activities = trace.seconds();
-    timing.comm_seconds = trainer_.exchange().comm_seconds();
-    timing.exposed_seconds = trainer_.exchange().exposed_seconds();
+    timing.comm_seconds = world_.clock().comm_seconds();
+    timing.exposed_seconds = world_.clock().exposed_seconds();
   }
 
   Memory memory_;

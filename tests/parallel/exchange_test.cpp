@@ -2,8 +2,8 @@
 
 #include <numeric>
 
+#include "parallel/group_exchange.h"
 #include "parallel/layout.h"
-#include "parallel/mpi_exchange.h"
 #include "runtime/check.h"
 #include "tests/parallel/ranks.h"
 
@@ -28,7 +28,7 @@ class ExchangeTest : public ::testing::Test {
 };
 
 TEST_F(ExchangeTest, BringsEveryRowToItsRankWhateverTheOrderOfWaiting) {
-  MpiExchange exchange(world(), Overlap::kOn);
+  GroupExchange exchange(world(), Overlap::kOn);
   const int me = exchange.rank();
   constexpr int kGroups = 4;
   std::vector<Pending> pending;
@@ -54,7 +54,7 @@ TEST_F(ExchangeTest, BringsEveryRowToItsRankWhateverTheOrderOfWaiting) {
 }
 
 TEST_F(ExchangeTest, CountsTheBytesItSends) {
-  MpiExchange exchange(world(), Overlap::kOff);
+  GroupExchange exchange(world(), Overlap::kOff);
   const int next = (exchange.rank() + 1) % exchange.ranks();
   const int last = (exchange.rank() + exchange.ranks() - 1) % exchange.ranks();
   if (exchange.ranks() == 1) {
@@ -72,7 +72,7 @@ TEST_F(ExchangeTest, LeavesATransferInFlightWhenOverlapIsOn) {
   if (pair.size() == 1) {
     GTEST_SKIP() << "no partner";
   }
-  MpiExchange between(pair, Overlap::kOn);
+  GroupExchange between(pair, Overlap::kOn);
   const bool is_first = pair.rank() == 0;
   const Tensor out = rows(1 << 20, 1);
   const Tensor in = rows(1 << 20, 0);

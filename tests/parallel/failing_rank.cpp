@@ -1,5 +1,6 @@
 // The last rank fails while work of all ranks is in flight; the others wait for it.
 #include "parallel/communicator.h"
+#include "parallel/mpi_session.h"
 #include "runtime/check.h"
 
 int main() {

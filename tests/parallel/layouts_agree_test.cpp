@@ -2,8 +2,8 @@
 // the whole model alone, and both must agree step by step.
 #include <gtest/gtest.h>
 
+#include "parallel/group_exchange.h"
 #include "parallel/layout.h"
-#include "parallel/mpi_exchange.h"
 #include "parallel/training_step.h"
 #include "tests/model/small_model.h"
 #include "tests/parallel/ranks.h"
@@ -130,7 +130,7 @@ class Training {
   std::int64_t sequences_;
   Layout layout_;
   Placement placement_;
-  MpiExchange exchange_;
+  GroupExchange exchange_;
   ParameterStore store_;
   ShardedOptimizer optimizer_;
   Transformer model_;

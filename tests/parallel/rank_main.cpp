@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "parallel/mpi_session.h"
 #include "tests/parallel/ranks.h"
 
 namespace bam::testing {

@@ -1,0 +1,123 @@
+#include "parallel/gradient_sum.h"
+
+#include <algorithm>
+
+namespace bam {
+namespace {
+
+Tensor gradient_of(const SharedTile& shared) {
+  const Tensor& whole = shared.parameter->gradient;
+  return whole.reshape({whole.elements()}).slice(shared.tile.begin, shared.tile.end);
+}
+
+// own = sum over ranks in rank order; inbox (ranks - 1, elements) has the others' rows.
+void sum_in_order(const Tensor& inbox, int own_rank, std::int64_t elements, float* own) {
+  constexpr std::int64_t kPiece = 4096;
+  const float* others = inbox.data<float>();
+  const auto ranks = static_cast<int>(inbox.rows()) + 1;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t begin = 0; begin < elements; begin += kPiece) {
+    float sum[kPiece];
+    const std::int64_t count = std::min(kPiece, elements - begin);
+    for (int rank = 0; rank < ranks; ++rank) {
+      const int row = rank < own_rank ? rank : rank - 1;
+      const float* part = (rank == own_rank ? own : others + row * elements) + begin;
+      for (std::int64_t i = 0; i < count; ++i) {
+        sum[i] = rank == 0 ? part[i] : sum[i] + part[i];
+      }
+    }
+    std::copy_n(sum, count, own + begin);
+  }
+}
+
+}  // namespace
+
+GradientSum::GradientSum(Communicator& group, const std::vector<SharedTile>& tiles,
+                         std::int64_t bucket_elements)
+    : group_(group), bucket_elements_(bucket_elements) {
+  if (group.size() == 1) {
+    return;
+  }
+  for (const SharedTile& tile : tiles) {
+    if (tile.parameter->gradient.empty()) {
+      continue;
+    }
+    const ParameterSpec& spec = tile.parameter->spec;
+    const bool joins = !buckets_.empty() && spec.layer != ParameterSpec::kNone &&
+                       spec.layer == buckets_.back().tiles[0].parameter->spec.layer;
+    const bool continues =
+        !buckets_.empty() && tile.tile.spec == buckets_.back().tiles[0].tile.spec;
+    if (!(joins || continues) || buckets_.back().elements >= bucket_elements_) {
+      buckets_.emplace_back();
+    }
+    buckets_.back().tiles.push_back(tile);
+    buckets_.back().elements += tile.tile.elements();
+  }
+}
+
+void GradientSum::ready(Stream& stream, const std::function<bool(const ParameterSpec&)>& is_ready) {
+  for (Bucket& bucket : buckets_) {
+    if (!bucket.is_started && is_ready(bucket.tiles[0].parameter->spec)) {
+      make_room(stream, bucket.elements);
+      start(stream, bucket);
+    }
+  }
+}
+
+void GradientSum::finish(Stream& stream) {
+  ready(stream, [](const ParameterSpec&) { return true; });
+  while (!flights_.empty()) {
+    land(stream);
+  }
+  for (Bucket& bucket : buckets_) {
+    bucket.is_started = false;
+  }
+}
+
+void GradientSum::start(Stream& stream, Bucket& bucket) {
+  Flight flight{&bucket, {}, {}};
+  std::vector<Transfer> sends;
+  std::vector<Transfer> receives;
+  for (const SharedTile& tile : bucket.tiles) {
+    if (tile.owner != group_.rank()) {
+      sends.push_back({tile.owner, gradient_of(tile)});
+      continue;
+    }
+    flight.inboxes.emplace_back(stream, Shape{group_.size() - 1, tile.tile.elements()},
+                                DType::kFloat32);
+    for (int peer = 0; peer < group_.size(); ++peer) {
+      if (peer != group_.rank()) {
+        const int row = peer < group_.rank() ? peer : peer - 1;
+        receives.push_back({peer, flight.inboxes.back().slice(row, row + 1)});
+      }
+    }
+  }
+  flight.transfers = group_.transfer(stream, std::move(sends), std::move(receives));
+  flights_.push_back(std::move(flight));
+  in_flight_ += bucket.elements;
+  bucket.is_started = true;
+}
+
+// Waits for the oldest bucket and sums what came.
+void GradientSum::land(Stream& stream) {
+  Flight flight = std::move(flights_.front());
+  flights_.erase(flights_.begin());
+  flight.transfers.wait(stream);
+  const Traced traced(stream, Activity::kOptimizer, "sum_gradients");
+  auto inbox = flight.inboxes.begin();
+  for (const SharedTile& tile : flight.bucket->tiles) {
+    if (tile.owner == group_.rank()) {
+      sum_in_order(*inbox++, group_.rank(), tile.tile.elements(), gradient_of(tile).data<float>());
+    }
+  }
+  in_flight_ -= flight.bucket->elements;
+}
+
+void GradientSum::make_room(Stream& stream, std::int64_t elements) {
+  while (!flights_.empty() &&
+         (in_flight_ + elements > 2 * bucket_elements_ || flights_.front().transfers.done())) {
+    land(stream);
+  }
+}
+
+}  // namespace bam

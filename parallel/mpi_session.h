@@ -1,0 +1,21 @@
+#pragma once
+
+#include <functional>
+
+namespace bam {
+
+/// MPI from its start to its end; one a process. Under mpirun or srun the process is one rank of
+/// the job, started by itself it is the only one.
+class MpiSession {
+ public:
+  MpiSession();
+  ~MpiSession();
+  MpiSession(const MpiSession&) = delete;
+  MpiSession& operator=(const MpiSession&) = delete;
+
+  /// Runs this rank's part of a job. An exception ends the whole job at once: the rank and the
+  /// cause are printed, and every process ends with the exit code (2 for BadInput, else 1).
+  int guarded(const std::function<int()>& part);
+};
+
+}  // namespace bam

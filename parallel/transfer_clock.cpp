@@ -1,0 +1,79 @@
+#include "parallel/transfer_clock.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace bam {
+
+// Leaves the clock when it is over, by being waited for or by being looked at.
+class TransferClock::Timed final : public Pending::Work {
+ public:
+  Timed(Stream& stream, Pending work, std::size_t bytes_sent, TransferClock& clock)
+      : work_(std::move(work)), clock_(clock) {
+    const double begin = Trace::now();
+    if (clock_.live_.empty()) {
+      clock_.busy_since_ = begin;
+    }
+    clock_.live_.push_back({&work_, begin, bytes_sent, stream.trace()});
+    clock_.bytes_sent_ += bytes_sent;
+  }
+  ~Timed() override { leave(); }
+
+  bool done() override { return work_.done(); }
+  void wait(Stream& stream) override {
+    const Traced traced(stream, Activity::kExchange, "wait");
+    const double start = Trace::now();
+    work_.wait(stream);
+    leave();
+    clock_.waited_ += Trace::now() - start;
+  }
+
+ private:
+  void leave() {
+    clock_.remove_if([this](const Flight& flight) { return flight.work == &work_; });
+  }
+
+  Pending work_;
+  TransferClock& clock_;
+};
+
+template <class Over>
+void TransferClock::remove_if(Over over) {
+  if (live_.empty()) {
+    return;
+  }
+  const double end = Trace::now();
+  std::erase_if(live_, [&](const Flight& flight) {
+    const bool is_over = over(flight);
+    if (is_over && flight.trace != nullptr) {
+      flight.trace->add(Trace::Flight{flight.begin, end, flight.bytes_sent});
+    }
+    return is_over;
+  });
+  if (live_.empty()) {
+    busy_ += end - busy_since_;
+  }
+}
+
+Pending TransferClock::timed(Stream& stream, Pending work, std::size_t bytes_sent) {
+  return {stream, std::make_unique<Timed>(stream, std::move(work), bytes_sent, *this)};
+}
+
+void TransferClock::progress() {
+  remove_if([](const Flight& flight) { return flight.work->done(); });
+}
+
+double TransferClock::hidden_share() const {
+  return busy_ > 0 ? std::clamp(1.0 - waited_ / busy_, 0.0, 1.0) : 1.0;
+}
+
+void TransferClock::reset() {
+  bytes_sent_ = 0;
+  busy_ = 0;
+  waited_ = 0;
+  if (!live_.empty()) {
+    busy_since_ = Trace::now();
+  }
+}
+
+}  // namespace bam

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "runtime/pending.h"
+
+namespace bam {
+
+/// What the communicators of one job have in flight on this rank, for how long something was, and
+/// how much of that the rank spent waiting. They share one clock.
+class TransferClock {
+ public:
+  TransferClock() = default;
+  TransferClock(const TransferClock&) = delete;
+  TransferClock& operator=(const TransferClock&) = delete;
+
+  /// The same work under the clock, which outlives it. bytes_sent: by this rank.
+  [[nodiscard]] Pending timed(Stream& stream, Pending work, std::size_t bytes_sent);
+  /// Moves on whatever is in flight: messages move only when they are looked at.
+  void progress();
+
+  /// Since the last reset: bytes sent, seconds in which something was in flight, and seconds spent
+  /// waiting.
+  std::size_t bytes_sent() const { return bytes_sent_; }
+  double comm_seconds() const { return busy_; }
+  double exposed_seconds() const { return waited_; }
+  /// The part of comm_seconds that compute covered; 1 without communication.
+  double hidden_share() const;
+  void reset();
+
+ private:
+  class Timed;
+  struct Flight {
+    Pending* work;
+    double begin;
+    std::size_t bytes_sent;
+    Trace* trace;
+  };
+
+  template <class Over>
+  void remove_if(Over over);
+
+  std::vector<Flight> live_;
+  std::size_t bytes_sent_ = 0;
+  double busy_since_ = 0;
+  double busy_ = 0;
+  double waited_ = 0;
+};
+
+}  // namespace bam
