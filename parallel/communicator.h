@@ -34,6 +34,8 @@ class Communicator {
 
   /// All ranks of the job, by MPI.
   static Communicator world(const MpiSession& session);
+  /// What moves the bytes of world().
+  static std::unique_ptr<Backend> mpi(const MpiSession& session);
   /// `clock` is shared by all communicators of the job.
   Communicator(std::unique_ptr<Backend> backend, std::shared_ptr<TransferClock> clock);
   /// The ranks that give the same color, ordered by key. Every rank of this group calls it.

@@ -174,8 +174,12 @@ int MpiSession::guarded(const std::function<int()>& part) {
   }
 }
 
-Communicator Communicator::world(const MpiSession& /*session*/) {
-  return {std::make_unique<MpiBackend>(MPI_COMM_WORLD), std::make_shared<TransferClock>()};
+std::unique_ptr<Communicator::Backend> Communicator::mpi(const MpiSession& /*session*/) {
+  return std::make_unique<MpiBackend>(MPI_COMM_WORLD);
+}
+
+Communicator Communicator::world(const MpiSession& session) {
+  return {mpi(session), std::make_shared<TransferClock>()};
 }
 
 }  // namespace bam

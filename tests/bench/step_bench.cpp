@@ -3,7 +3,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <boost/program_options.hpp>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -11,16 +10,12 @@
 
 #include "model/flops.h"
 #include "parallel/mpi_session.h"
-#include "parallel/trainer.h"
 #include "runtime/ceiling.h"
-#include "runtime/check.h"
-#include "runtime/random.h"
-#include "tests/bench/bench_cases.h"
+#include "tests/bench/bench_options.h"
+#include "tests/bench/case_trainer.h"
 
 namespace bam::bench {
 namespace {
-
-namespace options = boost::program_options;
 
 struct Settings {
   std::vector<std::string> cases;
@@ -41,115 +36,44 @@ struct Timing {
   double traced_seconds = 0;
 };
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
 double summed(Stream& stream, Communicator& world, double value) {
   world.all_reduce_sum(stream, std::span(&value, 1)).wait(stream);
   return value;
 }
 
-// Random tokens, one document a sequence; the same whatever the ranks.
-Batch made_batch(Stream& stream, const BenchCase& each, const Layout& layout) {
-  const std::int64_t first = layout.first_sequence(each.sequences);
-  const std::int64_t count = layout.sequences(each.sequences);
-  const std::int64_t rows = count * each.length;
-  Batch batch{.sequences = count,
-              .length = each.length,
-              .tokens = Tensor(stream, {rows}, DType::kInt32),
-              .targets = Tensor(stream, {rows}, DType::kInt32),
-              .document_starts = Tensor(stream, {rows}, DType::kInt32),
-              .domains = std::vector<int>(static_cast<std::size_t>(count)),
-              .rank_sequences = layout.group_sequences(each.sequences)};
-  const Random random(1, "bench");
-  const auto token = [&](std::int64_t i) {
-    const double drawn = random.uniform(static_cast<std::uint64_t>(first * each.length + i));
-    return static_cast<std::int32_t>(drawn * static_cast<double>(each.config.vocabulary));
-  };
-  for (std::int64_t i = 0; i < rows; ++i) {
-    batch.tokens.data<std::int32_t>()[i] = token(i);
-    batch.targets.data<std::int32_t>()[i] = token(i + 1);
-    batch.document_starts.data<std::int32_t>()[i] =
-        static_cast<std::int32_t>(i / each.length * each.length);
-  }
-  return batch;
+// All ranks measure at once, as they compute.
+double ceiling(Stream& stream, Communicator& world, DType dtype) {
+  world.barrier(stream).wait(stream);
+  return summed(stream, world, measure_ceiling(stream, dtype, CeilingEffort::kThorough));
 }
 
-class CaseRun {
- public:
-  CaseRun(Communicator& world, const BenchCase& each, Precision precision, const Settings& settings)
-      : world_(world),
-        case_(each),
-        layout_(world, 0),
-        trainer_(
-            stream_, world, layout_, each.config, round_robin(each.config, world.size()),
-            {.precision = precision, .optimizer = {}, .slices_per_peer = settings.slices_per_peer}),
-        batch_(made_batch(stream_, each, layout_)) {
-    trainer_.draw_weights(1);
+Timing time_case(Communicator& world, const BenchCase& each, Precision precision,
+                 const Settings& settings) {
+  constexpr double kLearningRate = 1e-4;
+  constexpr int kWarmUp = 3;
+  CaseTrainer trainer(
+      world, world, each,
+      {.precision = precision, .optimizer = {}, .slices_per_peer = settings.slices_per_peer});
+  const DType dtype = precision == Precision::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
+  Timing timing{.ceiling = ceiling(trainer.stream(), world, dtype)};
+  for (int i = 0; i < kWarmUp; ++i) {
+    trainer.step(kLearningRate);
   }
-
-  Timing time(DType dtype, int steps) {
-    Timing timing;
-    timing.ceiling = ceiling(dtype);
-    for (int i = 0; i < 3; ++i) {
-      step();
-    }
-    memory_.reset_peak();
-    std::vector<double> seconds;
-    for (int i = 0; i < steps; ++i) {
-      seconds.push_back(step());
-    }
-    timing.seconds = median(seconds);
-    timing.peak_bytes = static_cast<double>(memory_.peak());
-    trace_step(timing);
-    timing.ceiling = std::max(timing.ceiling, ceiling(dtype));
-    return timing;
+  trainer.memory().reset_peak();
+  std::vector<double> seconds;
+  for (int i = 0; i < settings.steps; ++i) {
+    seconds.push_back(trainer.step(kLearningRate));
   }
-
- private:
-  // All ranks measure at once, as they compute.
-  double ceiling(DType dtype) {
-    world_.barrier(stream_).wait(stream_);
-    return summed(stream_, world_, measure_ceiling(stream_, dtype, CeilingEffort::kThorough));
-  }
-
-  double step() {
-    world_.barrier(stream_).wait(stream_);
-    world_.clock().reset();
-    const double start = Trace::now();
-    const auto rows = static_cast<double>(case_.sequences * case_.length);
-    const StepReport report = trainer_.step({.step = ++steps_,
-                                             .learning_rate = 1e-4,
-                                             .scored_targets = rows,
-                                             .rows = rows,
-                                             .batch = [&](std::int64_t) { return batch_; }});
-    check(!report.skipped, "step ", steps_, " of ", case_.name, " was skipped");
-    world_.barrier(stream_).wait(stream_);
-    return Trace::now() - start;
-  }
-
-  void trace_step(Timing& timing) {
-    Trace trace;
-    stream_.record(&trace);
-    timing.traced_seconds = step();
-    stream_.record(nullptr);
-    timing.activities = trace.seconds();
-    timing.comm_seconds = world_.clock().comm_seconds();
-    timing.exposed_seconds = world_.clock().exposed_seconds();
-  }
-
-  Memory memory_;
-  Stream stream_{memory_};
-  Communicator& world_;
-  const BenchCase& case_;
-  Layout layout_;
-  Trainer trainer_;
-  Batch batch_;
-  std::int64_t steps_ = 0;
-};
+  timing.seconds = median(seconds);
+  timing.peak_bytes = static_cast<double>(trainer.memory().peak());
+  const CaseTrainer::TracedStep traced = trainer.traced_step(kLearningRate);
+  timing.activities = traced.trace.seconds();
+  timing.traced_seconds = traced.seconds;
+  timing.comm_seconds = world.clock().comm_seconds();
+  timing.exposed_seconds = world.clock().exposed_seconds();
+  timing.ceiling = std::max(timing.ceiling, ceiling(trainer.stream(), world, dtype));
+  return timing;
+}
 
 nlohmann::json json_of(const BenchCase& each, const std::string& precision, int ranks,
                        const Timing& timing) {
@@ -214,8 +138,8 @@ int run(Communicator& world, const Settings& settings) {
         continue;
       }
       const bool is_fp32 = precision == "fp32";
-      CaseRun run(world, each, is_fp32 ? Precision::kFloat32 : Precision::kBFloat16, settings);
-      const Timing timing = run.time(is_fp32 ? DType::kFloat32 : DType::kBFloat16, settings.steps);
+      const Timing timing =
+          time_case(world, each, is_fp32 ? Precision::kFloat32 : Precision::kBFloat16, settings);
       if (world.rank() == 0) {
         all.push_back(json_of(each, precision, world.size(), timing));
         print_line(all.back());
@@ -232,21 +156,17 @@ int run(Communicator& world, const Settings& settings) {
 }  // namespace bam::bench
 
 int main(int count, char** arguments) {
+  namespace options = boost::program_options;
   bam::bench::Settings settings;
-  boost::program_options::options_description known("step_bench: times training steps");
-  known.add_options()("help", "this text")("case", boost::program_options::value(&settings.cases),
-                                           "only this case; repeatable")(
-      "precision", boost::program_options::value(&settings.precisions), "only fp32 or bf16")(
-      "steps", boost::program_options::value(&settings.steps), "timed steps; the median counts")(
-      "slices-per-peer", boost::program_options::value(&settings.slices_per_peer),
-      "as in a config")("json", boost::program_options::value(&settings.json),
-                        "file for the results");
-  boost::program_options::variables_map given;
-  boost::program_options::store(boost::program_options::parse_command_line(count, arguments, known),
-                                given);
-  boost::program_options::notify(given);
-  if (given.contains("help")) {
-    std::cout << known;
+  options::options_description known("step_bench: times training steps, alone or under mpirun");
+  auto add = known.add_options();
+  add("help", "this text");
+  add("case", options::value(&settings.cases), "only this case; repeatable");
+  add("precision", options::value(&settings.precisions), "only fp32 or bf16");
+  add("steps", options::value(&settings.steps), "timed steps; the median counts");
+  add("slices-per-peer", options::value(&settings.slices_per_peer), "as in a config");
+  add("json", options::value(&settings.json), "file for the results");
+  if (!bam::bench::read_options(count, arguments, known)) {
     return 0;
   }
   bam::MpiSession session;
