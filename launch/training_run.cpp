@@ -1,5 +1,7 @@
 #include "launch/training_run.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -57,6 +59,13 @@ TrainerOptions trainer_options(const RunConfig& config) {
           .slices_per_peer = static_cast<int>(config.parallel.slices_per_peer),
           .domains = static_cast<int>(config.data.domains.size()),
           .keep = config.training.recompute ? Keep::kInputsOnly : Keep::kAll};
+}
+
+// Most bytes that this process ever had resident.
+double peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return 1024.0 * static_cast<double>(usage.ru_maxrss);
 }
 
 // The tokenizer lies beside the data sets that were made with it.
@@ -153,8 +162,10 @@ int TrainingRun::run() {
   int signal = 0;
   while (step_ < config_.training.steps && signal == 0) {
     const auto start = std::chrono::steady_clock::now();
+    world_.clock().reset();
     const StepReport report = train_step();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    transfers_ = world_.clock().times();
     signal = agreed_signal();
     after_step(report, elapsed.count(), signal);
     const std::int64_t every = config_.checkpoint.every;
@@ -224,10 +235,14 @@ void TrainingRun::after_step(const StepReport& report, double seconds, int signa
   if (every > 0 && (step_ % every == 0 || is_last)) {
     validate(line);
   }
-  if (world_.rank() == 0 && (is_last || step_ % config_.training.log_every == 0)) {
-    report_step(report, seconds, std::move(line));
+  if (is_last || step_ % config_.training.log_every == 0) {
+    double resident = peak_resident_bytes();
+    world_.all_reduce_sum(stream_, std::span(&resident, 1)).wait(stream_);
+    line["peak_resident_bytes"] = resident;
+    if (world_.rank() == 0) {
+      report_step(report, seconds, std::move(line));
+    }
   }
-  world_.clock().reset();
 }
 
 void TrainingRun::validate(nlohmann::json& line) {
@@ -254,9 +269,9 @@ void TrainingRun::report_step(const StepReport& report, double seconds, nlohmann
   line["tokens_per_second"] = tokens / seconds;
   line["flops"] = step_flops() * static_cast<double>(step_);
   line["share_of_ceiling"] = rate / ceiling_;
-  line["comm_seconds"] = world_.clock().comm_seconds();
-  line["exposed_comm_seconds"] = world_.clock().exposed_seconds();
-  line["hidden"] = world_.clock().hidden_share();
+  line["comm_seconds"] = transfers_.comm_seconds;
+  line["exposed_comm_seconds"] = transfers_.exposed_seconds;
+  line["hidden"] = transfers_.hidden_share();
   if (!report.routing.empty() && !report.routing[0].ffn.empty()) {
     line["routing"] = routing_json(report.routing, names_of(config_.data.domains));
   }
@@ -268,7 +283,7 @@ void TrainingRun::report_step(const StepReport& report, double seconds, nlohmann
                                 .tokens_per_second = tokens / seconds,
                                 .flops_per_second = rate,
                                 .ceiling = ceiling_,
-                                .hidden = world_.clock().hidden_share(),
+                                .hidden = transfers_.hidden_share(),
                                 .seconds_left = seconds * static_cast<double>(left)}),
                  left == 0);
 }

@@ -62,6 +62,7 @@ class TrainingRun {
   std::int64_t tokens_before_ = 0;  // trained on before this phase
   double seconds_ = 0;           // of training in this phase
   double ceiling_ = 0;           // of all ranks
+  TransferTimes transfers_;      // of the last step, on this rank
   std::optional<MetricsLog> metrics_;  // rank 0
   ProgressPrinter printer_;
 };

@@ -15,7 +15,7 @@ class TransferClock::Timed final : public Pending::Work {
       clock_.busy_since_ = begin;
     }
     clock_.live_.push_back({&work_, begin, bytes_sent, stream.trace()});
-    clock_.bytes_sent_ += bytes_sent;
+    clock_.times_.bytes_sent += bytes_sent;
   }
   ~Timed() override { leave(); }
 
@@ -25,7 +25,7 @@ class TransferClock::Timed final : public Pending::Work {
     const double start = Trace::now();
     work_.wait(stream);
     leave();
-    clock_.waited_ += Trace::now() - start;
+    clock_.times_.exposed_seconds += Trace::now() - start;
   }
 
  private:
@@ -51,7 +51,7 @@ void TransferClock::remove_if(Over over) {
     return is_over;
   });
   if (live_.empty()) {
-    busy_ += end - busy_since_;
+    times_.comm_seconds += end - busy_since_;
   }
 }
 
@@ -63,14 +63,12 @@ void TransferClock::progress() {
   remove_if([](const Flight& flight) { return flight.work->done(); });
 }
 
-double TransferClock::hidden_share() const {
-  return busy_ > 0 ? std::clamp(1.0 - waited_ / busy_, 0.0, 1.0) : 1.0;
+double TransferTimes::hidden_share() const {
+  return comm_seconds > 0 ? std::clamp(1.0 - exposed_seconds / comm_seconds, 0.0, 1.0) : 1.0;
 }
 
 void TransferClock::reset() {
-  bytes_sent_ = 0;
-  busy_ = 0;
-  waited_ = 0;
+  times_ = {};
   if (!live_.empty()) {
     busy_since_ = Trace::now();
   }

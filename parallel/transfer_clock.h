@@ -7,6 +7,16 @@
 
 namespace bam {
 
+/// What a clock counted.
+struct TransferTimes {
+  std::size_t bytes_sent = 0;
+  double comm_seconds = 0;     // in which something was in flight
+  double exposed_seconds = 0;  // spent waiting
+
+  /// The part of comm_seconds that compute covered; 1 without communication.
+  double hidden_share() const;
+};
+
 /// What the communicators of one job have in flight on this rank, for how long something was, and
 /// how much of that the rank spent waiting. They share one clock.
 class TransferClock {
@@ -20,13 +30,8 @@ class TransferClock {
   /// Moves on whatever is in flight: messages move only when they are looked at.
   void progress();
 
-  /// Since the last reset: bytes sent, seconds in which something was in flight, and seconds spent
-  /// waiting.
-  std::size_t bytes_sent() const { return bytes_sent_; }
-  double comm_seconds() const { return busy_; }
-  double exposed_seconds() const { return waited_; }
-  /// The part of comm_seconds that compute covered; 1 without communication.
-  double hidden_share() const;
+  /// Since the last reset.
+  const TransferTimes& times() const { return times_; }
   void reset();
 
  private:
@@ -42,10 +47,8 @@ class TransferClock {
   void remove_if(Over over);
 
   std::vector<Flight> live_;
-  std::size_t bytes_sent_ = 0;
   double busy_since_ = 0;
-  double busy_ = 0;
-  double waited_ = 0;
+  TransferTimes times_;
 };
 
 }  // namespace bam

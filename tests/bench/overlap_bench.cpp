@@ -92,8 +92,8 @@ class OverlapBench {
     std::vector<double> waited;
     for (int i = 0; i < settings_.steps; ++i) {
       seconds.push_back(step(trainer, TapeMode::kPass));
-      waited.push_back(world_.clock().exposed_seconds());
-      measured.bytes = static_cast<double>(world_.clock().bytes_sent());
+      waited.push_back(world_.clock().times().exposed_seconds);
+      measured.bytes = static_cast<double>(world_.clock().times().bytes_sent);
     }
     measured.on = median(seconds);
     measured.waited = median(waited);

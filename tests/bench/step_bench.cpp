@@ -69,8 +69,8 @@ Timing time_case(Communicator& world, const BenchCase& each, Precision precision
   const CaseTrainer::TracedStep traced = trainer.traced_step(kLearningRate);
   timing.activities = traced.trace.seconds();
   timing.traced_seconds = traced.seconds;
-  timing.comm_seconds = world.clock().comm_seconds();
-  timing.exposed_seconds = world.clock().exposed_seconds();
+  timing.comm_seconds = world.clock().times().comm_seconds;
+  timing.exposed_seconds = world.clock().times().exposed_seconds;
   timing.ceiling = std::max(timing.ceiling, ceiling(trainer.stream(), world, dtype));
   return timing;
 }
