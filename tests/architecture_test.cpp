@@ -101,6 +101,22 @@ TEST(Architecture, HeadersAreIncludedOnce) {
   }
 }
 
+// But for its tests and the bridge to them.
+TEST(Architecture, TheReferenceSharesNoCodeWithTheLibrary) {
+  const fs::path root = BAM_SOURCE_DIR;
+  const std::regex test_or_bridge(R"(_test\.cpp$|/(bridge|cases)\.(h|cpp)$)");
+  const std::regex own_or_standard(R"(^tests/reference/(?!bridge|cases)|^[a-z_]+$)");
+  for (const auto& entry : fs::directory_iterator(root / "tests/reference")) {
+    if (!is_source(entry.path()) || std::regex_search(entry.path().string(), test_or_bridge)) {
+      continue;
+    }
+    for (const auto& include : includes_of(root, entry.path())) {
+      EXPECT_TRUE(std::regex_search(include.target, own_or_standard))
+          << include.file << " includes " << include.target;
+    }
+  }
+}
+
 TEST(Architecture, OneDnnIsKnownInRuntimeCpu) {
   expect_contained("dnnl", {"^runtime/cpu/"});
 }

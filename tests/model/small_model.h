@@ -110,4 +110,15 @@ class SmallModel {
   }
 };
 
+/// Draws the norms' weights around 1, so that what leaves them out is seen.
+inline void vary_norms(SmallModel& small) {
+  for (Parameter& parameter : small.store.parameters()) {
+    if (parameter.spec.role == Role::kNorm) {
+      const Tensor deviation(small.stream, parameter.spec.shape, DType::kFloat32);
+      fill_normal(small.stream, Random(5, parameter.spec.name()), 0.3, 0, deviation);
+      add(small.stream, deviation, parameter.value);
+    }
+  }
+}
+
 }  // namespace bam::testing
