@@ -4,10 +4,8 @@
 #include <cmath>
 #include <iostream>
 
-#include "parallel/layout.h"
 #include "parallel/learning_rate.h"
-#include "parallel/mpi_exchange.h"
-#include "parallel/training_step.h"
+#include "parallel/trainer.h"
 #include "tests/model/small_model.h"
 #include "tests/parallel/ranks.h"
 
@@ -73,45 +71,32 @@ Batch markov_batch(Stream& stream, std::int64_t vocabulary, std::int64_t step) {
 class Training {
  public:
   Training(const ModelConfig& config, Precision precision)
-      : layout_(world(), 1),
-        placement_(round_robin(config, 1)),
-        exchange_(layout_.expert_group(), Overlap::kOn),
-        store_(stream_, config, placement_, 0, precision, ParameterStore::Gradients::kTrained),
-        optimizer_(stream_, store_, world(), layout_.data_group(), {}),
-        model_(stream_, config, store_, placement_, exchange_, {.precision = precision}),
-        step_(model_, store_, optimizer_, world(), Keep::kAll) {
-    optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {
-      const ParameterSpec& spec = store_.specs()[static_cast<std::size_t>(owned.tile.spec)];
-      const Tensor values = initial_values(stream_, spec, 3, owned.tile.begin, owned.tile.end);
-      std::ranges::copy(values.span<float>(), owned.weight.begin());
-    });
-    optimizer_.publish(stream_);
+      : vocabulary_(config.vocabulary),
+        layout_(world(), 1),
+        trainer_(stream_, world(), layout_, config, round_robin(config, 1),
+                 {.precision = precision, .optimizer = {}}) {
+    trainer_.draw_weights(3);
   }
 
   double loss_of_step(std::int64_t step) {
     const LearningRate rate{.peak = 2e-3, .warmup_steps = 20, .steps = kSteps};
-    const Batch batch = markov_batch(stream_, model_.config().vocabulary, step);
-    const double rows = static_cast<double>(batch.rows());
-    return step_
-        .run(stream_, {.step = step,
-                       .learning_rate = rate.at(step),
-                       .micro_steps = 1,
-                       .scored_targets = rows,
-                       .rows = rows,
-                       .batch = [&](std::int64_t) { return batch; }})
+    const Batch batch = markov_batch(stream_, vocabulary_, step);
+    const auto rows = static_cast<double>(batch.rows());
+    return trainer_
+        .step({.step = step,
+               .learning_rate = rate.at(step),
+               .scored_targets = rows,
+               .rows = rows,
+               .batch = [&](std::int64_t) { return batch; }})
         .loss;
   }
 
  private:
   Memory memory_;
   Stream stream_{memory_};
+  std::int64_t vocabulary_;
   Layout layout_;
-  Placement placement_;
-  MpiExchange exchange_;
-  ParameterStore store_;
-  ShardedOptimizer optimizer_;
-  Transformer model_;
-  TrainingStep step_;
+  Trainer trainer_;
 };
 
 void expect_tracking(const ModelConfig& config) {
