@@ -7,14 +7,11 @@
 #include "runtime/random.h"
 
 namespace bam {
-namespace {
 
-DType dtype_for(const ParameterSpec& spec, Precision precision) {
+DType weight_dtype(const ParameterSpec& spec, Precision precision) {
   const bool always_fp32 = spec.role == Role::kNorm || spec.is_router();
   return precision == Precision::kFloat32 || always_fp32 ? DType::kFloat32 : DType::kBFloat16;
 }
-
-}  // namespace
 
 bool is_trainable(const ParameterSpec& spec, Trainable which) {
   switch (which) {
@@ -34,8 +31,9 @@ ParameterStore::ParameterStore(Stream& stream, const ModelConfig& config,
     if (!placement.holds(rank, spec)) {
       continue;
     }
-    Parameter parameter{.spec = spec, .index = static_cast<int>(i),
-                        .value = Tensor(stream, spec.shape, dtype_for(spec, precision)),
+    Parameter parameter{.spec = spec,
+                        .index = static_cast<int>(i),
+                        .value = Tensor(stream, spec.shape, weight_dtype(spec, precision)),
                         .gradient = {}};
     if (gradients == Gradients::kTrained && is_trainable(spec, trainable)) {
       parameter.gradient = Tensor(stream, spec.shape, DType::kFloat32);

@@ -12,6 +12,9 @@ namespace bam {
 /// What the products are computed in; norms and routers are fp32 either way.
 enum class Precision { kFloat32, kBFloat16 };
 
+/// What a weight is kept in: the products' dtype, but norms and routers are fp32.
+DType weight_dtype(const ParameterSpec& spec, Precision precision);
+
 /// Which weights are trained.
 enum class Trainable { kAll, kRoutersOnly, kRoutersAndShared };
 bool is_trainable(const ParameterSpec& spec, Trainable which);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/flops.h"
+#include "model/memory_need.h"
 #include "parallel/mpi_session.h"
 #include "runtime/ceiling.h"
 #include "tests/bench/bench_options.h"
@@ -22,6 +23,9 @@ struct Settings {
   std::vector<std::string> precisions;
   int steps = 10;
   int slices_per_peer = 2;
+  std::int64_t length = 0;  // 0: the case's; then as many sequences as keep the tokens
+  int layers = 0;           // 0: the case's
+  int experts = 0;          // of attention and FFN; 0: the case's
   std::string json;
 };
 
@@ -84,6 +88,9 @@ nlohmann::json json_of(const BenchCase& each, const std::string& precision, int 
       {"case", each.name},
       {"precision", precision},
       {"ranks", ranks},
+      {"length", each.length},
+      {"layers", each.config.n_layers},
+      {"experts", each.config.ffn_experts()},
       {"threads_per_rank", omp_get_max_threads()},
       {"step_seconds", timing.seconds},
       {"step_flops", flops},
@@ -102,25 +109,49 @@ nlohmann::json json_of(const BenchCase& each, const std::string& precision, int 
 }
 
 void print_heading() {
-  std::printf("%-22s %-5s %-6s %7s %9s %8s %6s %9s %8s | share of the step:", "case", "dtype",
-              "rank x", "step ms", "GFLOP/s", "ceiling", "share", "tokens/s", "peak MB");
+  std::printf("%-22s %-5s %-6s %7s %9s %8s %6s %9s %8s %6s | share of the step:", "case", "dtype",
+              "rank x", "step ms", "GFLOP/s", "ceiling", "share", "tokens/s", "peak MB", "/need");
   std::printf(" products attention rows routing optimiser exchange\n");
 }
 
 void print_line(const nlohmann::json& line) {
-  std::printf("%-22s %-5s %d x %-2d %7.1f %9.1f %8.1f %5.1f%% %9.0f %8.1f |",
+  std::printf("%-22s %-5s %d x %-2d %7.1f %9.1f %8.1f %5.1f%% %9.0f %8.1f %6.3f |",
               line["case"].get<std::string>().c_str(), line["precision"].get<std::string>().c_str(),
               line["ranks"].get<int>(), line["threads_per_rank"].get<int>(),
               line["step_seconds"].get<double>() * 1e3,
               line["flops_per_second"].get<double>() / 1e9, line["ceiling"].get<double>() / 1e9,
               line["share_of_ceiling"].get<double>() * 100, line["tokens_per_second"].get<double>(),
-              line["peak_bytes"].get<double>() / 1e6);
+              line["peak_bytes"].get<double>() / 1e6, line["memory_ratio"].get<double>());
   for (std::size_t i = 0; i < kActivities; ++i) {
     const std::string name(name_of(static_cast<Activity>(i)));
     std::printf(" %5.1f%%", line["breakdown"][name].get<double>() * 100);
   }
   std::printf("\n");
   std::fflush(stdout);
+}
+
+BenchCase adjusted(BenchCase each, const Settings& settings) {
+  if (settings.length > 0) {
+    each.sequences = std::max<std::int64_t>(1, each.sequences * each.length / settings.length);
+    each.length = settings.length;
+  }
+  each.config.n_layers = settings.layers > 0 ? settings.layers : each.config.n_layers;
+  if (each.config.mixture && settings.experts > 0) {
+    each.config.mixture->ffn.experts = settings.experts;
+    if (each.config.mixture->attention) {
+      each.config.mixture->attention->experts = settings.experts;
+    }
+  }
+  return each;
+}
+
+// Peak over what this rank (0) must keep.
+double memory_ratio(const BenchCase& each, Precision precision, int ranks, const Timing& timing) {
+  const std::int64_t rows = each.sequences * each.length;
+  const RankRows held{
+      .own = dealt_to(0, ranks, each.sequences) * each.length, .group = rows, .copies = ranks};
+  const Placement placement = round_robin(each.config, ranks);
+  return timing.peak_bytes / memory_need(each.config, placement, 0, held, precision).total();
 }
 
 bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) {
@@ -132,16 +163,17 @@ int run(Communicator& world, const Settings& settings) {
   if (world.rank() == 0) {
     print_heading();
   }
-  for (const BenchCase& each : bench_cases()) {
+  for (const BenchCase& standard : bench_cases()) {
+    const BenchCase each = adjusted(standard, settings);
     for (const std::string precision : {"fp32", "bf16"}) {
       if (!is_wanted(settings.cases, each.name) || !is_wanted(settings.precisions, precision)) {
         continue;
       }
-      const bool is_fp32 = precision == "fp32";
-      const Timing timing =
-          time_case(world, each, is_fp32 ? Precision::kFloat32 : Precision::kBFloat16, settings);
+      const Precision products = precision == "fp32" ? Precision::kFloat32 : Precision::kBFloat16;
+      const Timing timing = time_case(world, each, products, settings);
       if (world.rank() == 0) {
         all.push_back(json_of(each, precision, world.size(), timing));
+        all.back()["memory_ratio"] = memory_ratio(each, products, world.size(), timing);
         print_line(all.back());
       }
     }
@@ -165,6 +197,9 @@ int main(int count, char** arguments) {
   add("precision", options::value(&settings.precisions), "only fp32 or bf16");
   add("steps", options::value(&settings.steps), "timed steps; the median counts");
   add("slices-per-peer", options::value(&settings.slices_per_peer), "as in a config");
+  add("length", options::value(&settings.length), "tokens a sequence; the tokens of a step stay");
+  add("layers", options::value(&settings.layers), "blocks");
+  add("experts", options::value(&settings.experts), "attention and FFN experts of mixtures");
   add("json", options::value(&settings.json), "file for the results");
   if (!bam::bench::read_options(count, arguments, known)) {
     return 0;
