@@ -19,13 +19,16 @@ void check_places(const AttentionShape& shape, const Tensor& query_rows,
   check(static_cast<std::int64_t>(starts.size()) == shape.keys(), "attention: ", starts.size(),
         " document starts for ", shape.keys(), " keys");
   std::int32_t last = -1;
+  std::int32_t last_start = 0;
   for (const std::int32_t row : query_rows.span<std::int32_t>()) {
     check(last < row && row < shape.keys(), "attention: query at key row ", row, " after one at ",
           last, ", of ", shape.keys(), " keys");
     const std::int32_t start = starts[static_cast<std::size_t>(row)];
-    check(row / shape.length * shape.length <= start && start <= row,
-          "attention: the document of key row ", row, " starts at ", start);
+    check(row / shape.length * shape.length <= start && last_start <= start && start <= row,
+          "attention: the document of key row ", row, " starts at ", start, ", after one at ",
+          last_start);
     last = row;
+    last_start = start;
   }
 }
 

@@ -29,12 +29,27 @@ SoftmaxSums soften(const Attending& in, const QueryBlock& block, std::int64_t i,
   return {sum, largest + std::log(sum)};
 }
 
+// scores (padded, keys) = q K^T.
+template <class T>
+void score(const Attending& in, const QueryBlock& block, std::int64_t head,
+           const Workspace<T>& work) {
+  compute({.m = block.padded,
+           .n = block.keys,
+           .k = in.shape.head_dim,
+           .a = {work.q, in.shape.head_dim},
+           .b = turned_block<T>(in, block, in.key_head(head)),
+           .c = work.scores,
+           .c_leading = block.keys,
+           .dtype = dtype_of<T>(),
+           .c_dtype = DType::kFloat32});
+}
+
 template <class T>
 void attend(const Attending& in, const QueryBlock& block, std::int64_t head, const Workspace<T>& work) {
   const std::int64_t d = in.shape.head_dim;
   float sums[kQueryBlock];
   pack_rows(in.q, block, head * d, d, work.q);
-  score(in.shape, block, work.q, in.k, in.key_head(head), work.scores);
+  score(in, block, head, work);
   for (std::int64_t i = 0; i < block.queries; ++i) {
     const SoftmaxSums found = soften(in, block, i, work.scores, work.weights);
     sums[i] = found.sum;
@@ -59,8 +74,17 @@ void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, con
        query_blocks(shape, query_rows.span<std::int32_t>(), document_starts.span<std::int32_t>())) {
     blocks.insert(blocks.end(), sequence.begin(), sequence.end());
   }
-  const Attending in{shape, q, k, v, query_rows.data<std::int32_t>(),
-                  document_starts.data<std::int32_t>(), out, log_sums};
+  // Not to decode a token; and bf16 factors are packed by oneDNN either way.
+  const bool turns = q.dtype() == DType::kFloat32 && std::ssize(blocks) > 2 * shape.sequences;
+  const Attending in{shape,
+                     q,
+                     k,
+                     v,
+                     turns ? turned_keys(stream, shape, k) : Tensor(),
+                     query_rows.data<std::int32_t>(),
+                     document_starts.data<std::int32_t>(),
+                     out,
+                     log_sums};
   with_float_type(q.dtype(), [&]<class T>(T) {
     const Workspaces<T> workspaces(stream, shape, Pass::kForward);
     const auto tasks = static_cast<std::int64_t>(blocks.size()) * shape.heads;

@@ -17,48 +17,98 @@ struct Gradients {
   const Tensor& dv;
 };
 
-// weights = e^(scale * scores - log_sum), d_weights = weights * (d_scores - shift) * scale.
+// What a block's softmax was: of each query the logarithm of its divisor, and <d_out, out>.
+struct Softmax {
+  float log_sums[kQueryBlock];
+  float shifts[kQueryBlock];
+};
+
+Softmax softmax_of(const Attending& in, const Gradients& out, const QueryBlock& block,
+                   std::int64_t head) {
+  const std::int64_t d = in.shape.head_dim;
+  Softmax found;
+  with_float_type(in.q.dtype(), [&]<class T>(T) {
+    for (std::int64_t i = 0; i < block.queries; ++i) {
+      const std::int64_t query = block.first + i;
+      found.log_sums[i] = in.log_sums.data<float>()[query * in.shape.heads + head];
+      found.shifts[i] = dot(out.d_out.data<T>() + query * out.d_out.cols() + head * d,
+                            in.out.data<T>() + query * in.out.cols() + head * d, d);
+    }
+  });
+  return found;
+}
+
+// turned (width, padded) = rows (padded, width).
 template <class T>
-void soften_backward(float* scores, float* d_scores, float scale, float log_sum, float shift,
-                     T* weights, T* d_weights, std::int64_t size) {
+void turn_rows(const T* rows, const QueryBlock& block, std::int64_t width, T* turned) {
+  for (std::int64_t col = 0; col < width; ++col) {
+    for (std::int64_t i = 0; i < block.padded; ++i) {
+      turned[col * block.padded + i] = rows[i * width + col];
+    }
+  }
+}
+
+// Keys in front from here on, so that no factor of a large product is transposed.
+// scores (keys, padded) = K q^T, and V d_out^T.
+template <class T>
+void score_keys(const AttentionShape& shape, const QueryBlock& block, const Tensor& keys,
+                std::int64_t key_head, const T* turned, float* scores) {
+  compute({.m = block.keys,
+           .n = block.padded,
+           .k = shape.head_dim,
+           .a = {keys.data<T>() + block.first_key * keys.cols() + key_head * shape.head_dim,
+                 keys.cols()},
+           .b = {turned, block.padded},
+           .c = scores,
+           .c_leading = block.padded,
+           .dtype = dtype_of<T>(),
+           .c_dtype = DType::kFloat32});
+}
+
+// One key's row: weights = e^(scale * scores - log_sum), d_weights = weights * (d_scores - shift) *
+// scale, for queries [begin, end).
+template <class T>
+void soften_row(const float* scores, const float* d_scores, float scale, const Softmax& softmax,
+                std::int64_t begin, std::int64_t end, T* weights, T* d_weights) {
 #pragma omp simd
-  for (std::int64_t i = 0; i < size; ++i) {
-    const float weight = fast_exp(scale * scores[i] - log_sum);
-    d_weights[i] = rounded<T>(weight * (d_scores[i] - shift) * scale);
+  for (std::int64_t i = begin; i < end; ++i) {
+    const float weight = fast_exp(scale * scores[i] - softmax.log_sums[i]);
+    d_weights[i] = rounded<T>(weight * (d_scores[i] - softmax.shifts[i]) * scale);
     weights[i] = rounded<T>(weight);
   }
 }
 
+// Of each key, the queries that may look at it follow each other: from the first that stands at or
+// behind it to the last whose document it is in.
 template <class T>
-void soften_block_backward(const Attending& in, const Gradients& out, const QueryBlock& block,
-                           std::int64_t head, const Workspace<T>& work) {
-  const std::int64_t d = in.shape.head_dim;
-  for (std::int64_t i = 0; i < block.queries; ++i) {
-    const Visible seen = visible(in, block, i);
-    const std::int64_t row = i * block.keys;
-    const std::int64_t at = row + seen.begin;
-    const std::int64_t query = block.first + i;
-    const float log_sum = in.log_sums.data<float>()[query * in.shape.heads + head];
-    const float shift = dot(out.d_out.data<T>() + query * out.d_out.cols() + head * d,
-                            in.out.data<T>() + query * in.out.cols() + head * d, d);
-    soften_backward(work.scores + at, work.d_scores + at, in.scale(), log_sum, shift,
-                    work.weights + at, work.d_weights + at, seen.size());
-    zero_outside(seen, work.weights + row, block.keys);
-    zero_outside(seen, work.d_weights + row, block.keys);
-  }
-  for (T* padding : {work.weights, work.d_weights}) {
-    std::fill(padding + block.queries * block.keys, padding + block.padded * block.keys, T{});
+void soften_keys(const Attending& in, const QueryBlock& block, const Softmax& softmax,
+                 const Workspace<T>& work) {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  for (std::int64_t key = 0; key < block.keys; ++key) {
+    while (begin < block.queries && visible(in, block, begin).end <= key) {
+      ++begin;
+    }
+    while (end < block.queries && visible(in, block, end).begin <= key) {
+      ++end;
+    }
+    const Visible queries{begin, std::max(begin, end)};
+    const std::int64_t row = key * block.padded;
+    soften_row(work.scores + row, work.d_scores + row, in.scale(), softmax, queries.begin,
+               queries.end, work.weights + row, work.d_weights + row);
+    zero_outside(queries, work.weights + row, block.padded);
+    zero_outside(queries, work.d_weights + row, block.padded);
   }
 }
 
-// sums (keys, head_dim) of the block's keys += weights^T rows.
+// sums (keys, head_dim) of the block's keys += weights (keys, padded) rows (padded, head_dim).
 template <class T>
 void spread(const AttentionShape& shape, const QueryBlock& block, const T* weights, const T* rows,
             float* sums) {
   compute({.m = block.keys,
            .n = shape.head_dim,
            .k = block.padded,
-           .a = {weights, block.keys, true},
+           .a = {weights, block.padded},
            .b = {rows, shape.head_dim},
            .c = sums + block.first_key % shape.length * shape.head_dim,
            .c_leading = shape.head_dim,
@@ -67,20 +117,40 @@ void spread(const AttentionShape& shape, const QueryBlock& block, const T* weigh
            .write = Write::kAdd});
 }
 
+// dq^T (head_dim, padded) = K^T d_weights.
+template <class T>
+void gather_queries(const Attending& in, const QueryBlock& block, std::int64_t head,
+                    const Workspace<T>& work) {
+  compute({.m = in.shape.head_dim,
+           .n = block.padded,
+           .k = block.keys,
+           .a = turned_block<T>(in, block, in.key_head(head)),
+           .b = {work.d_weights, block.padded},
+           .c = work.rows,
+           .c_leading = block.padded,
+           .dtype = dtype_of<T>(),
+           .c_dtype = DType::kFloat32});
+}
+
 template <class T>
 void attend_backward(const Attending& in, const Gradients& out, const QueryBlock& block,
                      std::int64_t head, const Workspace<T>& work) {
   const std::int64_t d = in.shape.head_dim;
   pack_rows(in.q, block, head * d, d, work.q);
   pack_rows(out.d_out, block, head * d, d, work.d_out);
-  score(in.shape, block, work.q, in.k, in.key_head(head), work.scores);
-  score(in.shape, block, work.d_out, in.v, in.key_head(head), work.d_scores);
-  soften_block_backward(in, out, block, head, work);
+  turn_rows(work.q, block, d, work.turned);
+  score_keys(in.shape, block, in.k, in.key_head(head), work.turned, work.scores);
+  turn_rows(work.d_out, block, d, work.turned);
+  score_keys(in.shape, block, in.v, in.key_head(head), work.turned, work.d_scores);
+  soften_keys(in, block, softmax_of(in, out, block, head), work);
   spread(in.shape, block, work.weights, work.d_out, work.dv);
   spread(in.shape, block, work.d_weights, work.q, work.dk);
-  weigh(in.shape, block, work.d_weights, in.k, in.key_head(head), work.rows);
+  gather_queries(in, block, head, work);
   for (std::int64_t i = 0; i < block.queries; ++i) {
-    convert(work.rows + i * d, out.dq.data<T>() + (block.first + i) * out.dq.cols() + head * d, d);
+    T* dq = out.dq.data<T>() + (block.first + i) * out.dq.cols() + head * d;
+    for (std::int64_t col = 0; col < d; ++col) {
+      dq[col] = rounded<T>(work.rows[col * block.padded + i]);
+    }
   }
 }
 
@@ -113,8 +183,15 @@ void attention_backward(Stream& stream, const AttentionShape& shape, const Tenso
                         const Tensor& d_out, const Tensor& dq, const Tensor& dk, const Tensor& dv) {
   const auto blocks =
       query_blocks(shape, query_rows.span<std::int32_t>(), document_starts.span<std::int32_t>());
-  const Attending in{shape, q, k, v, query_rows.data<std::int32_t>(),
-                     document_starts.data<std::int32_t>(), out, log_sums};
+  const Attending in{shape,
+                     q,
+                     k,
+                     v,
+                     turned_keys(stream, shape, k),
+                     query_rows.data<std::int32_t>(),
+                     document_starts.data<std::int32_t>(),
+                     out,
+                     log_sums};
   const Gradients gradients{d_out, dq, dk, dv};
   const auto operations = static_cast<double>(shape.head_dim * shape.heads / shape.kv_heads) *
                           5.0 * static_cast<double>(shape.length * shape.length);

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <bit>
 
+#include "runtime/cpu/dispatch.h"
+#include "runtime/cpu/parallel.h"
+
 namespace bam::cpu {
 namespace {
 
@@ -24,6 +27,20 @@ QueryBlock block_of(std::int64_t first, std::int64_t queries, std::int64_t seque
   return {first, queries, padded, sequence_begin + begin, end - begin};
 }
 
+// to (cols, rows) = from (rows, cols), in pieces that stay in the nearest cache.
+template <class T>
+void turn(const T* from, std::int64_t leading, std::int64_t rows, std::int64_t cols, T* to) {
+  constexpr std::int64_t kPiece = 16;
+  for (std::int64_t row = 0; row < rows; row += kPiece) {
+    const std::int64_t row_end = std::min(rows, row + kPiece);
+    for (std::int64_t col = 0; col < cols; ++col) {
+      for (std::int64_t r = row; r < row_end; ++r) {
+        to[col * rows + r] = from[r * leading + col];
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::vector<QueryBlock>> query_blocks(const AttentionShape& shape,
@@ -43,6 +60,20 @@ std::vector<std::vector<QueryBlock>> query_blocks(const AttentionShape& shape,
     }
   }
   return blocks;
+}
+
+Tensor turned_keys(Stream& stream, const AttentionShape& shape, const Tensor& k) {
+  const std::int64_t d = shape.head_dim;
+  Tensor turned(stream, {shape.sequences, shape.kv_heads, d, shape.length}, k.dtype());
+  with_float_type(k.dtype(), [&]<class T>(T) {
+    const auto operations = 8.0 * static_cast<double>(shape.length * d);
+    for_tasks(stream, shape.sequences * shape.kv_heads, operations, [&](std::int64_t task) {
+      const T* from =
+          k.data<T>() + task / shape.kv_heads * shape.length * k.cols() + task % shape.kv_heads * d;
+      turn(from, k.cols(), shape.length, d, turned.data<T>() + task * d * shape.length);
+    });
+  });
+  return turned;
 }
 
 }  // namespace bam::cpu

@@ -27,12 +27,18 @@ std::vector<std::vector<QueryBlock>> query_blocks(const AttentionShape& shape,
                                                   std::span<const std::int32_t> query_rows,
                                                   std::span<const std::int32_t> document_starts);
 
+/// Every key head's keys with the head's dimensions in front: (sequences, kv_heads, head_dim,
+/// length), as k. oneDNN turns a transposed factor anew in every product; turned once here, keys
+/// serve all blocks of queries.
+Tensor turned_keys(Stream& stream, const AttentionShape& shape, const Tensor& k);
+
 /// What one head of attention reads, and what its softmax was.
 struct Attending {
   const AttentionShape& shape;
   const Tensor& q;
   const Tensor& k;
   const Tensor& v;
+  const Tensor turned_k;  // turned_keys(k); empty where there is little to gain
   const std::int32_t* query_rows;
   const std::int32_t* document_starts;
   const Tensor& out;
@@ -76,23 +82,21 @@ void pack_rows(const Tensor& from, const QueryBlock& block, std::int64_t col, st
   }
 }
 
-/// scores (padded, keys) = q K^T, with K the block's keys of `key_head`; the same for dO V^T.
+/// The block's keys of `key_head`, as the factor (head_dim, keys).
 template <class T>
-void score(const AttentionShape& shape, const QueryBlock& block, const T* q, const Tensor& k,
-           std::int64_t key_head, float* scores) {
-  const T* keys = k.data<T>() + block.first_key * k.cols() + key_head * shape.head_dim;
-  compute({.m = block.padded,
-           .n = block.keys,
-           .k = shape.head_dim,
-           .a = {q, shape.head_dim},
-           .b = {keys, k.cols(), true},
-           .c = scores,
-           .c_leading = block.keys,
-           .dtype = dtype_of<T>(),
-           .c_dtype = DType::kFloat32});
+Factor turned_block(const Attending& in, const QueryBlock& block, std::int64_t key_head) {
+  const std::int64_t length = in.shape.length;
+  if (in.turned_k.empty()) {
+    const T* keys = in.k.data<T>() + block.first_key * in.k.cols() + key_head * in.shape.head_dim;
+    return {keys, in.k.cols(), true};
+  }
+  const std::int64_t sequence = block.first_key / length;
+  const std::int64_t head = sequence * in.shape.kv_heads + key_head;
+  return {in.turned_k.data<T>() + head * in.shape.head_dim * length + block.first_key % length,
+          length};
 }
 
-/// rows (padded, head_dim) = weights (padded, keys) times the block's keys or values.
+/// rows (padded, head_dim) = weights (padded, keys) times the block's values.
 template <class T>
 void weigh(const AttentionShape& shape, const QueryBlock& block, const T* weights, const Tensor& v,
            std::int64_t key_head, float* rows) {

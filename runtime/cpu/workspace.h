@@ -12,13 +12,14 @@ enum class Pass { kForward, kBackward };
 /// Where one thread works on one head of a block of queries. What is not needed forward is null then.
 template <class T>
 struct Workspace {
-  float* scores;    // (kQueryBlock, length)
-  T* weights;       // (kQueryBlock, length); the scores themselves where T is float
+  float* scores;    // (kQueryBlock, length), or (length, kQueryBlock); backward
+  T* weights;       // as scores; the scores themselves where T is float
   T* q;             // (kQueryBlock, head_dim)
   float* rows;      // (kQueryBlock, head_dim): an output in fp32
-  float* d_scores;  // (kQueryBlock, length); backward
-  T* d_weights;     // (kQueryBlock, length); backward; as weights
+  float* d_scores;  // as scores; backward
+  T* d_weights;     // as weights; backward
   T* d_out;         // (kQueryBlock, head_dim); backward
+  T* turned;        // (head_dim, kQueryBlock); backward: of q, then of d_out
   float* dk;        // (length, head_dim); backward
   float* dv;        // (length, head_dim); backward
 };
@@ -46,6 +47,7 @@ class Workspaces {
       work.d_scores = take<float>(next, scores_);
       work.d_weights = weights_of(work.d_scores, next);
       work.d_out = take<T>(next, rows_);
+      work.turned = take<T>(next, rows_);
       work.dk = take<float>(next, sums_);
       work.dv = take<float>(next, sums_);
     }
@@ -74,7 +76,8 @@ class Workspaces {
     constexpr std::int64_t kOwnWeights = std::is_same_v<T, float> ? 0 : sizeof(T);
     const std::int64_t block = aligned(scores_ * 4) + aligned(scores_ * kOwnWeights) +
                                aligned(rows_ * 4) + aligned(rows_ * std::int64_t{sizeof(T)});
-    return pass_ == Pass::kForward ? block : 2 * block + 2 * aligned(sums_ * 4);
+    const std::int64_t turned = aligned(rows_ * std::int64_t{sizeof(T)});
+    return pass_ == Pass::kForward ? block : 2 * block + turned + 2 * aligned(sums_ * 4);
   }
 
   std::int64_t scores_;
