@@ -79,6 +79,7 @@ void add_info(proto::Manifest& manifest, const CheckpointInfo& info) {
   manifest.mutable_parents()->Add(info.parents.begin(), info.parents.end());
   manifest.set_seconds(info.seconds);
   manifest.set_flops(info.flops);
+  manifest.set_made_by(info.made_by);
 }
 
 std::string with_hash(const proto::Manifest& manifest) {

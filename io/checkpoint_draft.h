@@ -23,6 +23,7 @@ struct CheckpointInfo {
   std::vector<Lineage> parents;
   double seconds = 0;
   double flops = 0;
+  std::string made_by = "train";
 };
 
 /// Which checkpoints of a run stay.

@@ -182,7 +182,8 @@ std::vector<Lineage> CheckpointReader::parents() const {
 Lineage CheckpointReader::lineage() const {
   Lineage node;
   const bool is_upcycled = step() == 0 && manifest_.parents_size() > 1;
-  node.set_made_by(is_upcycled ? "upcycle" : "train");
+  const char* likely = is_upcycled ? "upcycle" : "train";
+  node.set_made_by(manifest_.made_by().empty() ? likely : manifest_.made_by());
   node.set_run(fs::absolute(path_).lexically_normal().parent_path().filename().string());
   node.set_step(step());
   node.set_tokens_phase(tokens_phase());

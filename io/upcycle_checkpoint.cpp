@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "io/checkpoint_draft.h"
 #include "io/checkpoint_reader.h"
+#include "io/weights_writer.h"
 #include "model/upcycle.h"
 #include "runtime/check.h"
 
@@ -31,14 +31,6 @@ Parents open_parents(const UpcycleRequest& request, const ModelConfig& mixture) 
   return parents;
 }
 
-void check_target(const std::filesystem::path& out) {
-  if (has_checkpoint(out)) {
-    const std::int64_t step = CheckpointReader(out).step();
-    check_input(step == 0, out.string(), ": holds a trained checkpoint (step ", step,
-                "), which would be hidden");
-  }
-}
-
 /// Tokens of each phase in the family, a phase that several share once.
 void collect_tokens(const Lineage& node, std::map<std::string, std::int64_t>& by_manifest) {
   by_manifest[node.manifest_hash()] = node.tokens_phase();
@@ -49,6 +41,7 @@ void collect_tokens(const Lineage& node, std::map<std::string, std::int64_t>& by
 
 CheckpointInfo info_of(const UpcycleRequest& request, const Parents& parents) {
   CheckpointInfo info;
+  info.made_by = "upcycle";
   const proto::RunConfig resolved = with_defaults(request.config);
   if (request.config.has_training()) {
     info.config = resolved;
@@ -115,22 +108,6 @@ class TileMaker {
   std::vector<double> sums_;
 };
 
-void write_mixture(const UpcycleRequest& request, const Parents& parents,
-                   const ModelConfig& mixture) {
-  const std::vector<ParameterSpec> specs = parameter_specs(mixture);
-  const CheckpointInfo info = info_of(request, parents);
-  const proto::Manifest layout =
-      begin_draft(request.out, info.step, specs,
-                  [](StateKind kind, const ParameterSpec&) { return kind == StateKind::kWeight; });
-  TileWriter writer(draft_folder(request.out, info.step) / kDataFile, layout);
-  TileMaker maker(parents, request.seed);
-  for (const Tile& tile : tiles_of(specs)) {
-    const ParameterSpec& spec = specs[static_cast<std::size_t>(tile.spec)];
-    writer.write(StateKind::kWeight, spec, tile.begin, maker.make(spec, tile));
-  }
-  commit_draft(request.out, layout, info, {writer.finish()}, {});
-}
-
 }  // namespace
 
 void upcycle_checkpoint(const UpcycleRequest& request) {
@@ -140,13 +117,12 @@ void upcycle_checkpoint(const UpcycleRequest& request) {
   }
   validate_upcycle(mixture, static_cast<int>(request.parents.size()));
   const Parents parents = open_parents(request, mixture);
-  check_target(request.out);
-  try {
-    write_mixture(request, parents, mixture);
-  } catch (...) {
-    drop_draft(request.out, 0);
-    throw;
-  }
+  check_holds_nothing_trained(request.out);
+  TileMaker maker(parents, request.seed);
+  write_weights(request.out, info_of(request, parents), parameter_specs(mixture),
+                [&maker](const ParameterSpec& spec, const Tile& tile) {
+                  return maker.make(spec, tile);
+                });
 }
 
 }  // namespace bam

@@ -1,0 +1,48 @@
+#include "io/weights_writer.h"
+
+#include <system_error>
+
+#include "io/checkpoint_reader.h"
+#include "runtime/check.h"
+
+namespace bam {
+namespace {
+
+void write_draft(const std::filesystem::path& folder, const CheckpointInfo& info,
+                 const std::vector<ParameterSpec>& specs, const MakeTile& make) {
+  const proto::Manifest layout =
+      begin_draft(folder, info.step, specs,
+                  [](StateKind kind, const ParameterSpec&) { return kind == StateKind::kWeight; });
+  TileWriter writer(draft_folder(folder, info.step) / kDataFile, layout);
+  for (const Tile& tile : tiles_of(specs)) {
+    const ParameterSpec& spec = specs[static_cast<std::size_t>(tile.spec)];
+    writer.write(StateKind::kWeight, spec, tile.begin, make(spec, tile));
+  }
+  commit_draft(folder, layout, info, {writer.finish()}, {});
+}
+
+}  // namespace
+
+void write_weights(const std::filesystem::path& folder, const CheckpointInfo& info,
+                   const std::vector<ParameterSpec>& specs, const MakeTile& make) {
+  const bool is_new = !std::filesystem::exists(folder);
+  try {
+    write_draft(folder, info, specs, make);
+  } catch (...) {
+    drop_draft(folder, info.step);
+    if (std::error_code ignored; is_new) {
+      std::filesystem::remove(folder, ignored);
+    }
+    throw;
+  }
+}
+
+void check_holds_nothing_trained(const std::filesystem::path& folder) {
+  if (has_checkpoint(folder)) {
+    const std::int64_t step = CheckpointReader(folder).step();
+    check_input(step == 0, folder.string(), ": holds a trained checkpoint (step ", step,
+                "), which would be hidden");
+  }
+}
+
+}  // namespace bam

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "io/checkpoint_draft.h"
+
+namespace bam {
+
+/// The values of one tile; they need to last until the next call only.
+using MakeTile = std::function<std::span<const float>(const ParameterSpec&, const Tile&)>;
+
+/// One process writes `folder`/step-N of weights alone (no optimiser state), tile by tile, in a few
+/// MiB whatever the model's size. Where `make` or the disk fails nothing is left behind.
+void write_weights(const std::filesystem::path& folder, const CheckpointInfo& info,
+                   const std::vector<ParameterSpec>& specs, const MakeTile& make);
+
+/// Throws BadInput where `folder` holds a trained checkpoint, which another step 0 would hide.
+void check_holds_nothing_trained(const std::filesystem::path& folder);
+
+}  // namespace bam
