@@ -4,7 +4,9 @@
 
 #include "launch/data_command.h"
 #include "launch/eval_command.h"
+#include "launch/export_command.h"
 #include "launch/generate_command.h"
+#include "launch/import_command.h"
 #include "launch/inspect_command.h"
 #include "launch/pipeline_command.h"
 #include "launch/report_command.h"
@@ -21,6 +23,8 @@ constexpr std::array kCommands = {
     Command{"eval", "perplexity and bits per byte of a checkpoint on each domain", eval_command},
     Command{"generate", "continue a prompt with a checkpoint", generate_command},
     Command{"inspect", "parameters, lineage and statistics of a checkpoint or config", inspect_command},
+    Command{"import", "a dense Hugging Face model (Cohere family) as a checkpoint", import_command},
+    Command{"export", "a dense checkpoint as a Hugging Face model", export_command},
     Command{"report", "write the report of a run: one HTML file", report_command},
     Command{"pipeline", "run a recipe, from text to evaluated mixtures", pipeline_command},
 };
