@@ -1,35 +1,19 @@
 #include "io/hdf5_file.h"
 
-#include <hdf5.h>
-
 #include <utility>
 
+#include "io/hdf5_handle.h"
 #include "runtime/check.h"
 
 namespace bam {
 namespace {
 
+using Handle = Hdf5Handle;
+
 static_assert(sizeof(hid_t) == sizeof(std::int64_t));
 
 constexpr std::size_t kLargestText = std::size_t{1} << 16;
 constexpr hsize_t kAlignment = 4096;  // of data sets of at least as many bytes
-
-/// An HDF5 identifier of any kind.
-class Handle {
- public:
-  explicit Handle(hid_t id) : id_(id) {}
-  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, H5I_INVALID_HID)) {}
-  Handle& operator=(Handle&&) = delete;
-  ~Handle() {
-    if (id_ > 0) {
-      H5Idec_ref(id_);
-    }
-  }
-  hid_t get() const { return id_; }
-
- private:
-  hid_t id_;
-};
 
 /// For writing, and for calls that only lack of memory fails: Error unless `id` is good.
 Handle made(hid_t id, const std::string& what) {
@@ -38,11 +22,6 @@ Handle made(hid_t id, const std::string& what) {
 }
 void done(herr_t status, const std::string& what) {
   check(status >= 0, what, ": HDF5 cannot write it");
-}
-/// For reading: BadInput unless `id` is good.
-Handle opened(hid_t id, const std::string& what, const char* expected) {
-  check_input(id >= 0, what, ": expected ", expected);
-  return Handle(id);
 }
 
 hid_t file_type(FileType type) {
