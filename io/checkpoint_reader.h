@@ -43,6 +43,8 @@ class CheckpointReader {
   double seconds() const { return manifest_.seconds(); }
   double flops() const { return manifest_.flops(); }
   std::int64_t file_bytes() const { return manifest_.file_bytes(); }
+  /// Every data set of data.h5, as the manifest has it.
+  const auto& data_sets() const { return manifest_.data_sets(); }
   /// What these weights came from.
   std::vector<Lineage> parents() const;
   /// This checkpoint as a parent of another.

@@ -1,13 +1,13 @@
 #include "launch/inspection.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "io/checkpoint_reader.h"
 #include "io/run_config.h"
+#include "launch/message_json.h"
+#include "launch/tensor_tiles.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -15,47 +15,23 @@ namespace {
 
 using nlohmann::json;
 
-json json_of(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  std::string text;
-  check(google::protobuf::util::MessageToJsonString(message, &text, options).ok(),
-        "a config that has no JSON form");
-  return json::parse(text);
-}
-
-json json_of(const Lineage& node) {
-  json parents = json::array();
-  for (const Lineage& parent : node.parents()) {
-    parents.push_back(json_of(parent));
-  }
-  return {{"made_by", node.made_by()},           {"run", node.run()},
-          {"step", node.step()},                 {"tokens_phase", node.tokens_phase()},
-          {"manifest_hash", node.manifest_hash()}, {"parents", std::move(parents)}};
-}
-
 json statistics_of(const CheckpointReader& checkpoint, const ParameterSpec& tensor) {
   double sum = 0;
   double squares = 0;
   double least = std::numeric_limits<double>::infinity();
   double most = -least;
   std::vector<float> values;
-  ParameterSpec spec = tensor;
-  for (int expert = 0; expert < tensor.experts; ++expert) {
-    spec.expert = tensor.is_expert() ? expert : ParameterSpec::kNone;
-    for (std::int64_t begin = 0; begin < spec.elements(); begin += kTileElements) {
-      const std::int64_t end = std::min(begin + kTileElements, spec.elements());
-      values.resize(static_cast<std::size_t>(end - begin));
-      checkpoint.read(StateKind::kWeight, spec, begin, end, values);
-      for (const float narrow : values) {
-        const double value = static_cast<double>(narrow);
-        sum += value;
-        squares += value * value;
-        least = std::min(least, value);
-        most = std::max(most, value);
-      }
+  for_each_tile(tensor, [&](const ParameterSpec& weight, std::int64_t begin, std::int64_t end) {
+    values.resize(static_cast<std::size_t>(end - begin));
+    checkpoint.read(StateKind::kWeight, weight, begin, end, values);
+    for (const float narrow : values) {
+      const auto value = static_cast<double>(narrow);
+      sum += value;
+      squares += value * value;
+      least = std::min(least, value);
+      most = std::max(most, value);
     }
-  }
+  });
   const auto count = static_cast<double>(elements_of(tensor.stacked_shape()));
   const double mean = sum / count;
   return {{"mean", mean}, {"std", std::sqrt(std::max(0.0, squares / count - mean * mean))},
@@ -104,7 +80,7 @@ json inspect_checkpoint(const std::filesystem::path& path, Statistics statistics
           {"seconds", checkpoint.seconds()},
           {"flops", checkpoint.flops()},
           {"bytes", checkpoint.file_bytes()},
-          {"lineage", json_of(checkpoint.lineage())}};
+          {"lineage", lineage_json(checkpoint.lineage())}};
 }
 
 }  // namespace

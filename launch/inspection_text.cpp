@@ -5,28 +5,13 @@
 #include <vector>
 
 #include "launch/inspection.h"
+#include "launch/lineage_tree.h"
+#include "launch/text_table.h"
 
 namespace bam {
 namespace {
 
 using nlohmann::json;
-
-/// 1234567 as "1,234,567".
-std::string grouped(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
-    digits.insert(static_cast<std::size_t>(at), ",");
-  }
-  return digits;
-}
-
-std::string shape_text(const json& shape) {
-  std::string text;
-  for (const json& extent : shape) {
-    text += (text.empty() ? "" : " x ") + std::to_string(extent.get<std::int64_t>());
-  }
-  return text;
-}
 
 /// "layers.3.ffn.up" as "layers.*.ffn.up".
 std::string any_layer(const std::string& name) {
@@ -77,16 +62,6 @@ void print_statistics(const json& tensors, std::ostream& out) {
   }
 }
 
-void print_lineage(const json& node, int depth, std::ostream& out) {
-  out << std::string(static_cast<std::size_t>(2 + 2 * depth), ' ')
-      << node["run"].get<std::string>() << " step " << node["step"] << " ("
-      << node["made_by"].get<std::string>() << ", "
-      << grouped(node["tokens_phase"].get<std::int64_t>()) << " tokens)\n";
-  for (const json& parent : node["parents"]) {
-    print_lineage(parent, depth + 1, out);
-  }
-}
-
 }  // namespace
 
 void print_inspection(const json& inspection, std::ostream& out) {
@@ -96,13 +71,13 @@ void print_inspection(const json& inspection, std::ostream& out) {
       << grouped(parameters["total"]) << " parameters, " << grouped(parameters["active"])
       << " active a token\n\n";
   print_table(inspection["tensors"], out);
-  if (inspection["kind"] == "config") {
+  if (inspection["kind"].get<std::string>() == "config") {
     return;
   }
   out << "\nstep " << inspection["step"] << ", "
       << grouped(inspection["tokens"]["phase"].get<std::int64_t>()) << " tokens in this phase, "
       << grouped(inspection["tokens"]["cumulative"].get<std::int64_t>()) << " in all\n\nlineage\n";
-  print_lineage(inspection["lineage"], 0, out);
+  print_lineage(inspection["lineage"], out);
   if (inspection["tensors"][0].contains("statistics")) {
     out << "\nvalues\n";
     print_statistics(inspection["tensors"], out);

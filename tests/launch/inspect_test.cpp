@@ -74,6 +74,7 @@ TEST(Inspect, RefusesUnknownVerbsAndFiles) {
   EXPECT_THROW(inspect_command(std::vector<std::string>{"sniff", "x"}), BadInput);
   EXPECT_THROW(inspect_command(std::vector<std::string>{"/nowhere"}), BadInput);
   EXPECT_THROW(inspect_command(std::vector<std::string>{}), BadInput);
+  EXPECT_THROW(inspect_command(std::vector<std::string>{"tree", "x", "--statistics"}), BadInput);
 }
 
 TEST(UpcycleCommand, TakesParentsAfterOneAnother) {

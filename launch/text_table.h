@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace bam {
+
+/// 1234567 as "1,234,567".
+std::string grouped(std::int64_t number);
+
+/// [3, 4] as "3 x 4"; no dimensions as "".
+std::string shape_text(const nlohmann::json& shape);
+
+}  // namespace bam
