@@ -1,7 +1,6 @@
 #include "io/checkpoint_draft.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "io/hdf5_file.h"
@@ -91,37 +90,11 @@ std::string with_hash(const proto::Manifest& manifest) {
   return bytes;
 }
 
-/// Without its manifest a folder is no checkpoint: that goes first.
-void remove_checkpoint(const fs::path& folder) {
-  fs::remove(folder / kManifestFile);
-  fs::remove_all(folder);
-}
-
-std::vector<std::int64_t> steps_in(const fs::path& folder) {
-  std::vector<std::int64_t> steps;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename();
-    std::int64_t step = 0;
-    const char* end = name.data() + name.size();
-    if (name.starts_with("step-") && std::from_chars(name.data() + 5, end, step).ptr == end) {
-      steps.push_back(step);
-    }
-  }
-  std::ranges::sort(steps);
-  return steps;
-}
-
 void prune(const fs::path& folder, std::int64_t newest, const Retention& retention) {
-  if (retention.keep_last == 0) {
-    return;
-  }
   std::vector<std::int64_t> steps = steps_in(folder);
   std::erase_if(steps, [&](std::int64_t step) { return step > newest; });
-  for (std::int64_t i = 0; i < std::ssize(steps) - retention.keep_last; ++i) {
-    const std::int64_t step = steps[static_cast<std::size_t>(i)];
-    if (retention.keep_every == 0 || step % retention.keep_every != 0) {
-      remove_checkpoint(folder / step_folder(step));
-    }
+  for (const std::int64_t step : steps_to_remove(steps, retention)) {
+    remove_checkpoint(folder / step_folder(step));
   }
 }
 

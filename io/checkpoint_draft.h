@@ -9,6 +9,7 @@
 
 #include "io/checkpoint_format.h"
 #include "io/open_file.h"
+#include "io/retention.h"
 #include "model/parameters.h"
 
 namespace bam {
@@ -24,12 +25,6 @@ struct CheckpointInfo {
   double seconds = 0;
   double flops = 0;
   std::string made_by = "train";
-};
-
-/// Which checkpoints of a run stay.
-struct Retention {
-  std::int64_t keep_last = 0;   // newest ones; 0: all
-  std::int64_t keep_every = 0;  // multiples of this stay for ever; 0: none
 };
 
 /// The tile writer of one rank: writes tiles into data.h5 and remembers their hashes.

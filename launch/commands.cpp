@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "launch/checkpoint_command.h"
 #include "launch/data_command.h"
 #include "launch/eval_command.h"
 #include "launch/export_command.h"
@@ -23,6 +24,7 @@ constexpr std::array kCommands = {
     Command{"eval", "perplexity and bits per byte of a checkpoint on each domain", eval_command},
     Command{"generate", "continue a prompt with a checkpoint", generate_command},
     Command{"inspect", "parameters, lineage and statistics of a checkpoint or config", inspect_command},
+    Command{"checkpoint", "remove checkpoints of a run that need not stay", checkpoint_command},
     Command{"import", "a dense Hugging Face model (Cohere family) as a checkpoint", import_command},
     Command{"export", "a dense checkpoint as a Hugging Face model", export_command},
     Command{"report", "write the report of a run: one HTML file", report_command},

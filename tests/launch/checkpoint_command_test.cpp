@@ -1,0 +1,67 @@
+#include "launch/checkpoint_command.h"
+
+#include <gtest/gtest.h>
+
+#include "io/checkpoint_reader.h"
+#include "io/prune_run.h"
+#include "launch/exit_codes.h"
+#include "tests/io/temporary_folder.h"
+#include "tests/io/tiny_checkpoint.h"
+
+namespace bam {
+namespace {
+
+using Steps = std::vector<std::int64_t>;
+
+void write_steps(const std::filesystem::path& run, const Steps& steps) {
+  for (const std::int64_t step : steps) {
+    write_filled(run, {.step = step, .config = tiny_run_config(), .tokenizer = "t", .parents = {}});
+  }
+}
+
+std::string printed_by(const std::vector<std::string>& words) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(checkpoint_command(words), kDone);
+  return testing::internal::GetCapturedStdout();
+}
+
+TEST(CheckpointPrune, DryRunSaysAndLeaves) {
+  const TemporaryFolder run;
+  write_steps(run.path(), {1, 2, 3});
+  const std::string said = printed_by({"prune", run.path(), "--keep-last", "1", "--dry-run"});
+  EXPECT_NE(said.find("step-2: would be removed"), std::string::npos) << said;
+  EXPECT_EQ(steps_in(run.path()), (Steps{1, 2, 3}));
+  EXPECT_NE(printed_by({"prune", run.path(), "--keep-last", "1"}).find("step-2: removed"),
+            std::string::npos);
+  EXPECT_EQ(steps_in(run.path()), Steps{3});
+}
+
+TEST(CheckpointPrune, KeepEveryAloneKeepsTheNewestToo) {
+  const TemporaryFolder run;
+  write_steps(run.path(), {1, 2, 3, 4, 5});
+  printed_by({"prune", run.path(), "--keep-every", "2"});
+  EXPECT_EQ(steps_in(run.path()), (Steps{2, 4, 5}));
+}
+
+TEST(CheckpointPrune, RefusesArgumentsThatDoNotFit) {
+  const TemporaryFolder run;
+  write_steps(run.path(), {1, 2});
+  const std::string path = run.path();
+  const std::vector<std::vector<std::string>> bad = {
+      {},
+      {"prune"},
+      {"prune", path},
+      {"drop", path, "--keep-last", "1"},
+      {"prune", path, path, "--keep-last", "1"},
+      {"prune", path, "--keep-last", "0"},
+      {"prune", path, "--keep-last", "-1"},
+      {"prune", path, "--keep-every", "0"},
+      {"prune", path + "/absent", "--keep-last", "1"}};
+  for (const std::vector<std::string>& words : bad) {
+    EXPECT_THROW(checkpoint_command(words), BadInput) << testing::PrintToString(words);
+  }
+  EXPECT_EQ(steps_in(run.path()), (Steps{1, 2}));
+}
+
+}  // namespace
+}  // namespace bam
