@@ -5,6 +5,7 @@
 #include "io/checkpoint_reader.h"
 #include "io/prune_run.h"
 #include "launch/exit_codes.h"
+#include "launch/export_command.h"
 #include "tests/io/temporary_folder.h"
 #include "tests/io/tiny_checkpoint.h"
 
@@ -61,6 +62,23 @@ TEST(CheckpointPrune, RefusesArgumentsThatDoNotFit) {
     EXPECT_THROW(checkpoint_command(words), BadInput) << testing::PrintToString(words);
   }
   EXPECT_EQ(steps_in(run.path()), (Steps{1, 2}));
+}
+
+TEST(ExportHdf5, IsACheckpointOfWeights) {
+  const TemporaryFolder folder;
+  write_steps(folder / "run", {3});
+  const std::string run = folder / "run";
+  const std::string out = folder / "copy";
+  EXPECT_EQ(export_command(std::vector<std::string>{run, "--out", out, "--format", "hdf5"}), kDone);
+  EXPECT_EQ(CheckpointReader(out).step(), 3);
+  EXPECT_THROW(export_command(std::vector<std::string>{run, "--out", out, "--format", "hdf5"}),
+               BadInput);
+  EXPECT_THROW(export_command(std::vector<std::string>{run, "--out", folder / "x", "--format",
+                                                       "hdf5", "--dtype", "bf16"}),
+               BadInput);
+  EXPECT_THROW(
+      export_command(std::vector<std::string>{run, "--out", folder / "x", "--format", "gguf"}),
+      BadInput);
 }
 
 }  // namespace
