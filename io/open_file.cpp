@@ -11,10 +11,22 @@
 #include "runtime/check.h"
 
 namespace bam {
+namespace {
+
+int flags_of(OpenFile::Mode mode) {
+  switch (mode) {
+    case OpenFile::Mode::kRead: return O_RDONLY;
+    case OpenFile::Mode::kWrite: return O_WRONLY;
+    case OpenFile::Mode::kCreate: return O_RDWR | O_CREAT;
+  }
+  return O_RDONLY;
+}
+
+}  // namespace
 
 OpenFile::OpenFile(std::filesystem::path path, Mode mode)
     : path_(std::move(path)),
-      file_(::open(path_.c_str(), (mode == Mode::kRead ? O_RDONLY : O_WRONLY) | O_CLOEXEC)) {
+      file_(::open(path_.c_str(), flags_of(mode) | O_CLOEXEC, 0644)) {
   check_input(file_ >= 0, path_.string(), ": cannot be opened: ", std::strerror(errno));
 }
 

@@ -10,8 +10,9 @@ namespace bam {
 /// An open file, closed at the end of the scope.
 class OpenFile {
  public:
-  enum class Mode { kRead, kWrite };
-  /// The file must exist: BadInput, naming it, where it cannot be opened.
+  enum class Mode { kRead, kWrite, kCreate };
+  /// BadInput, naming it, where it cannot be opened. Under kCreate, for reading and writing, it need
+  /// not exist.
   OpenFile(std::filesystem::path path, Mode mode);
   OpenFile(OpenFile&& other) noexcept;
   OpenFile& operator=(OpenFile&&) = delete;

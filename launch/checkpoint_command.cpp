@@ -1,10 +1,12 @@
 #include "launch/checkpoint_command.h"
 
 #include <iostream>
+#include <optional>
 #include <vector>
 
 #include "io/checkpoint_format.h"
 #include "io/prune_run.h"
+#include "io/run_lock.h"
 #include "launch/command_line.h"
 #include "launch/exit_codes.h"
 #include "launch/text_table.h"
@@ -43,6 +45,11 @@ void print_steps(const char* what, const std::vector<std::int64_t>& steps) {
 }
 
 void prune(const std::string& run, const Retention& retention, Removal removal) {
+  check_input(has_checkpoint(run), run, ": is no run folder with checkpoints");
+  std::optional<RunLock> lock;  // a training run keeps what it needs itself
+  if (removal == Removal::kDone) {
+    lock.emplace(run);
+  }
   const PrunePlan plan = plan_prune(run, retention);
   if (removal == Removal::kDone) {
     prune_run(run, plan);

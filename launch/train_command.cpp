@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "io/run_config.h"
+#include "io/run_lock.h"
 #include "launch/command_line.h"
 #include "launch/exit_codes.h"
 #include "launch/training_run.h"
@@ -29,7 +30,12 @@ int train(const TrainArguments& arguments) {
     Memory memory;
     Stream stream(memory);
     Communicator world = Communicator::world(session);
-    std::filesystem::create_directories(arguments.folder);
+    CommunicatorPeers ranks(stream, world);
+    const std::optional<RunLock> lock = lock_run(ranks, arguments.folder);
+    if (lock && !lock->is_held()) {
+      std::cerr << "bam: " << arguments.folder
+                << ": the file system has no locks; see that no other job trains into it\n";
+    }
     TrainingRun run(stream, world, config, arguments.folder);
     run.trace_step(arguments.traced_step);
     return run.run();

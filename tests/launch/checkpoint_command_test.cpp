@@ -4,6 +4,7 @@
 
 #include "io/checkpoint_reader.h"
 #include "io/prune_run.h"
+#include "io/run_lock.h"
 #include "launch/exit_codes.h"
 #include "launch/export_command.h"
 #include "tests/io/temporary_folder.h"
@@ -32,6 +33,7 @@ TEST(CheckpointPrune, DryRunSaysAndLeaves) {
   const std::string said = printed_by({"prune", run.path(), "--keep-last", "1", "--dry-run"});
   EXPECT_NE(said.find("step-2: would be removed"), std::string::npos) << said;
   EXPECT_EQ(steps_in(run.path()), (Steps{1, 2, 3}));
+  EXPECT_FALSE(std::filesystem::exists(run / kLockFile));
   EXPECT_NE(printed_by({"prune", run.path(), "--keep-last", "1"}).find("step-2: removed"),
             std::string::npos);
   EXPECT_EQ(steps_in(run.path()), Steps{3});
@@ -61,6 +63,16 @@ TEST(CheckpointPrune, RefusesArgumentsThatDoNotFit) {
   for (const std::vector<std::string>& words : bad) {
     EXPECT_THROW(checkpoint_command(words), BadInput) << testing::PrintToString(words);
   }
+  EXPECT_EQ(steps_in(run.path()), (Steps{1, 2}));
+}
+
+TEST(CheckpointPrune, LeavesARunThatIsInUse) {
+  const TemporaryFolder run;
+  write_steps(run.path(), {1, 2});
+  const RunLock training(run.path());
+  EXPECT_THROW(
+      checkpoint_command(std::vector<std::string>{"prune", run.path(), "--keep-last", "1"}),
+      BadInput);
   EXPECT_EQ(steps_in(run.path()), (Steps{1, 2}));
 }
 
