@@ -26,6 +26,7 @@ struct Request {
   std::string json;
   std::int64_t tokens = 0;
   std::int64_t sequences = 0;
+  std::int64_t sequence_length = 0;  // tokens; 0: the one it was trained with
 };
 
 std::optional<Request> read_request(std::span<const std::string> arguments) {
@@ -40,12 +41,16 @@ std::optional<Request> read_request(std::span<const std::string> arguments) {
        "tokens a domain, rounded up to whole documents")
       ("sequences", options::value(&request.sequences)->default_value(32),
        "sequences computed at once, over all ranks")
+      ("sequence-length", options::value(&request.sequence_length),
+       "tokens that are seen together; default: as it was trained")
       ("json", options::value(&request.json), "write every document's score and the routing here");
   line.positional.add("checkpoint", 1);
   if (!read_command_line(std::move(line), arguments)) {
     return std::nullopt;
   }
   check_input(request.tokens > 0, "--tokens: ", request.tokens, " where a positive number was expected");
+  check_input(request.sequence_length >= 0, "--sequence-length: ", request.sequence_length,
+              " where a positive number was expected");
   check_input(request.sequences > 0, "--sequences: ", request.sequences,
               " where a positive number was expected");
   return request;
@@ -63,14 +68,21 @@ NamedPath split(const std::string& argument) {
   return {argument.substr(0, equals), argument.substr(equals + 1)};
 }
 
+/// A model that was imported, or upcycled from a model config, says nothing of its sequences.
+std::int64_t sequence_length_of(const CheckpointReader& checkpoint, const Request& request) {
+  const std::int64_t trained = checkpoint.config().data.sequence_length;
+  check_input(request.sequence_length > 0 || trained > 0, "--sequence-length: missing; ",
+              checkpoint.path().string(), " has not been trained here and does not say it");
+  return request.sequence_length > 0 ? request.sequence_length : trained;
+}
+
 ValidationData open_domain(const NamedPath& domain, const CheckpointReader& checkpoint,
                            const Request& request) {
   TokenData data = TokenData::open(domain.path);
   check_input(data.info().tokenizer_hash == hex_of(hash_of(std::string_view(checkpoint.tokenizer()))), domain.path,
               ": made with another tokenizer than ", request.checkpoint);
-  const RunConfig& config = checkpoint.config();
-  return ValidationData(std::move(data), config.data.sequence_length, request.tokens, 0,
-                        config.model.separate_documents);
+  return ValidationData(std::move(data), sequence_length_of(checkpoint, request), request.tokens, 0,
+                        checkpoint.config().model.separate_documents);
 }
 
 nlohmann::json documents_json(const DomainScore& score) {
@@ -106,7 +118,7 @@ void evaluate_checkpoint(const Request& request, Stream& stream, Communicator& w
     const DomainScore score =
         evaluate(stream, model.transformer(), data, world, layout, request.sequences);
     flops += forward_flops(model.config(), static_cast<double>(data.windows()),
-                           static_cast<double>(checkpoint.config().data.sequence_length));
+                           static_cast<double>(sequence_length_of(checkpoint, request)));
     out["domains"][domain.name]["documents"] = documents_json(score);
     for (nlohmann::json& entry : routing_json(score.routing, {domain.name})) {
       out["routing"].push_back(std::move(entry));
