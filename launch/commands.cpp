@@ -23,10 +23,10 @@ constexpr std::array kCommands = {
     Command{"upcycle", "make a mixture's checkpoint of dense ones", upcycle_command},
     Command{"eval", "perplexity and bits per byte of a checkpoint on each domain", eval_command},
     Command{"generate", "continue a prompt with a checkpoint", generate_command},
-    Command{"inspect", "parameters, lineage and statistics of a checkpoint or config", inspect_command},
+    Command{"inspect", "what a checkpoint or config is; verify, diff, lineage, tree", inspect_command},
     Command{"checkpoint", "remove checkpoints of a run that need not stay", checkpoint_command},
     Command{"import", "a dense Hugging Face model (Cohere family) as a checkpoint", import_command},
-    Command{"export", "a dense checkpoint as a Hugging Face model", export_command},
+    Command{"export", "a checkpoint as a Hugging Face model, or without optimiser state", export_command},
     Command{"report", "write the report of a run: one HTML file", report_command},
     Command{"pipeline", "run a recipe, from text to evaluated mixtures", pipeline_command},
 };

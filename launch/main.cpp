@@ -19,7 +19,7 @@ void print_help(std::ostream& out) {
   out << "bam - trains mixtures of experts by Branch-Attend-Mix\n\n"
          "usage: bam COMMAND [arguments]      bam COMMAND --help      bam --version\n\n";
   for (const auto& command : commands()) {
-    out << "  " << std::left << std::setw(10) << command.name << command.summary << "\n";
+    out << "  " << std::left << std::setw(12) << command.name << command.summary << "\n";
   }
   out << "\nexit codes: 0 done, 1 failed, 2 bad input, 130 interrupted, 143 terminated\n";
 }
