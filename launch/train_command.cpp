@@ -48,14 +48,12 @@ int train_command(std::span<const std::string> arguments) {
   TrainArguments given;
   CommandLine line{.usage = "bam train CONFIG --out FOLDER [--set FIELD=VALUE]...",
                    .options = {}, .positional = {}};
-  line.options.add_options()("config", options::value(&given.config)->required(),
-                             "run config, protobuf text")(
-      "out", options::value(&given.folder)->required(),
-      "run folder: checkpoints and metrics.jsonl")("set",
-                                                   options::value(&given.overrides)->composing(),
-                                                   "override a field: --set model.n_layers=4")(
-      "trace-step", options::value(&given.traced_step),
-      "write a trace of this step, trace-rank-R.json, for Perfetto or Chrome");
+  line.options.add_options()
+      ("config", options::value(&given.config)->required(), "run config, protobuf text")
+      ("out", options::value(&given.folder)->required(), "run folder: checkpoints and metrics.jsonl")
+      ("set", options::value(&given.overrides)->composing(), "override a field: --set model.n_layers=4")
+      ("trace-step", options::value(&given.traced_step),
+       "write a trace of this step, trace-rank-R.json, for Perfetto or Chrome");
   line.positional.add("config", 1);
   if (!read_command_line(std::move(line), arguments)) {
     return kDone;
