@@ -133,9 +133,10 @@ fs::path draft_folder(const fs::path& folder, std::int64_t step) {
 
 proto::Manifest begin_draft(const fs::path& folder, std::int64_t step,
                             const std::vector<ParameterSpec>& specs, const IsStored& is_stored) {
+  make_folder(folder);
   const fs::path draft = draft_folder(folder, step);
   fs::remove_all(draft);
-  fs::create_directories(draft);
+  make_folder(draft);
   proto::Manifest layout = list_data_sets(specs, is_stored);
   std::int64_t bytes = 0;
   for (const proto::DataSet& data_set : layout.data_sets()) {

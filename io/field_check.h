@@ -9,6 +9,16 @@
 
 namespace bam {
 
+/// What `make` returns; BadInput that knows only the field gets the name of its file before it.
+template <class Make>
+auto naming(const std::string& source, Make make) {
+  try {
+    return make();
+  } catch (const BadInput& error) {
+    throw BadInput(source + ": " + error.what());
+  }
+}
+
 /// Checks values of a config; every error is BadInput naming source, field path, value and what was
 /// expected. NaN and infinity pass no check.
 class FieldCheck {

@@ -1,4 +1,4 @@
-#include <regex>
+#include <algorithm>
 
 #include "io/field_check.h"
 #include "io/run_config.h"
@@ -68,11 +68,17 @@ MixtureConfig mixture_of(const proto::MixtureConfig& in, const FieldCheck& field
   return out;
 }
 
-/// Which of the two messages the text is: a field of RunConfig alone gives it away.
-bool is_run_config(const std::string& text) {
-  static const std::regex kField(
-      R"((^|[\n;,}>])\s*(model|data|training|optimizer|parallel|checkpoint|init_from)\s*[:{<])");
-  return std::regex_search(text, kField);
+/// Which of the two messages the text is: its first field gives it away.
+bool is_run_config(std::string_view text) {
+  constexpr const char* kBlank = " \t\r\n";
+  std::size_t at = text.find_first_not_of(kBlank);
+  while (at != text.npos && text[at] == '#') {
+    at = text.find_first_not_of(kBlank, std::min(text.find('\n', at), text.size()));
+  }
+  const std::string_view field = text.substr(std::min(at, text.size()));
+  const std::string_view name =
+      field.substr(0, field.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
+  return proto::RunConfig::descriptor()->FindFieldByName(std::string(name)) != nullptr;
 }
 
 }  // namespace
@@ -102,11 +108,7 @@ ModelConfig model_config_of(const proto::ModelConfig& in, const std::string& sou
   if (in.has_mixture()) {
     out.mixture = mixture_of(in.mixture(), field);
   }
-  try {
-    validate(out);
-  } catch (const BadInput& error) {
-    throw BadInput(source + ": " + error.what());
-  }
+  naming(source, [&] { validate(out); });
   return out;
 }
 

@@ -16,7 +16,8 @@ constexpr std::int64_t kReportBytes = std::int64_t{1} << 26;
 using Report = std::function<void(const std::string&)>;
 
 bool is_file_name(const std::string& name) {
-  return !name.empty() && name[0] != '.' && name.find('/') == name.npos;
+  constexpr std::size_t kLongest = 200;  // bytes; with its ending a file system still takes it
+  return !name.empty() && name.size() <= kLongest && name[0] != '.' && name.find('/') == name.npos;
 }
 
 void check_options(const PrepareOptions& options) {
@@ -78,16 +79,20 @@ std::vector<std::string> first_pass(const PrepareOptions& options, NearDuplicate
   return sample;
 }
 
-/// Second pass: notes which candidates resemble a training document.
+/// Second pass: notes which candidates resemble a training document. Throws BadInput where a domain
+/// has no training documents, which it cannot do without.
 void second_pass(const PrepareOptions& options, NearDuplicates& duplicates,
                  const Report& report) {
   for (const DomainFiles& domain : options.domains) {
     report(message_of("looking for near-duplicates in ", domain.name));
+    std::int64_t training = 0;
     for_each_document(domain, "comparing", report, [&](const Document& document) {
       if (!is_candidate(document, options.validation_share)) {
         duplicates.training(bands_of(document.text));
+        ++training;
       }
     });
+    check_input(training > 0, "domain: ", domain.name, " has no training documents");
   }
 }
 
@@ -134,13 +139,12 @@ DomainSummary write_domain(const PrepareOptions& options, const DomainFiles& dom
 
 std::vector<DomainSummary> prepare_data(const PrepareOptions& options, const Report& report) {
   check_options(options);
-  std::error_code error;
-  std::filesystem::create_directories(options.out, error);
-  check_input(!error, options.out.string(), ": cannot be made: ", error.message());
+  check_folder_can_be_made(options.out);
   NearDuplicates duplicates;
   const std::vector<std::string> sample = first_pass(options, duplicates, report);
   second_pass(options, duplicates, report);
   const Tokenizer tokenizer = tokenizer_for(options, sample, report);
+  make_folder(options.out);
   write_file(options.out / "tokenizer.model", tokenizer.model());
   std::vector<DomainSummary> summaries;
   for (const DomainFiles& domain : options.domains) {

@@ -163,6 +163,8 @@ RunConfig run_config_of(const proto::RunConfig& config, const std::string& sourc
   out.data = data_of(config.data(), field);
   out.training = training_of(config.training(), field);
   out.optimizer = optimizer_of(config.optimizer(), field);
+  field.that(out.training.trainable != Trainable::kRoutersOnly || out.model.mixture.has_value(),
+             "training.trainable", "ROUTERS_ONLY where the model, a dense one, has no routers");
   out.parallel = parallel_of(config.parallel(), field);
   out.checkpoint = checkpoint_of(config.checkpoint(), field);
   out.init_from = config.init_from();
@@ -182,11 +184,7 @@ Placement read_placement(const std::filesystem::path& path, const ModelConfig& c
     const int entry = text.layers_size() == 1 ? 0 : l;
     out.layers.push_back(layer_of(text.layers(entry), message_of("layers[", entry, "]"), ranks, field));
   }
-  try {
-    validate(out, config);
-  } catch (const BadInput& error) {
-    throw BadInput(path.string() + ": " + error.what());
-  }
+  naming(path.string(), [&] { validate(out, config); });
   return out;
 }
 

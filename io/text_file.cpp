@@ -23,14 +23,42 @@ void write_all(int file, std::string_view bytes, const std::filesystem::path& pa
 
 }  // namespace
 
+bool is_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored);
+}
+
+bool is_folder(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  check_input(file.is_open() && !std::filesystem::is_directory(path), path.string(),
+  check_input(file.is_open() && !is_folder(path), path.string(),
               ": cannot be read: ", std::strerror(errno));
   std::ostringstream bytes;
   bytes << file.rdbuf();
   check_input(!file.bad(), path.string(), ": cannot be read to its end");
   return std::move(bytes).str();
+}
+
+void make_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  check_input(!error, path.string(), ": cannot be made: ", error.message());
+}
+
+void check_folder_can_be_made(const std::filesystem::path& path) {
+  std::error_code ignored;
+  std::filesystem::path nearest = std::filesystem::absolute(path).lexically_normal();
+  while (!std::filesystem::exists(nearest, ignored) && nearest.has_relative_path()) {
+    nearest = nearest.parent_path();
+  }
+  check_input(is_folder(nearest), path.string(), ": cannot be made: ", nearest.string(),
+              " is not a folder");
+  check_input(::access(nearest.c_str(), W_OK | X_OK) == 0, path.string(),
+              ": cannot be made: ", nearest.string(), ": ", std::strerror(errno));
 }
 
 void write_file(const std::filesystem::path& path, std::string_view bytes) {
@@ -47,7 +75,12 @@ void write_file(const std::filesystem::path& path, std::string_view bytes) {
     throw;
   }
   ::close(file);
-  std::filesystem::rename(partial, path);
+  std::error_code error;
+  std::filesystem::rename(partial, path, error);
+  if (error) {
+    ::unlink(partial.c_str());
+    throw BadInput(message_of(path.string(), ": cannot be written: ", error.message()));
+  }
 }
 
 }  // namespace bam

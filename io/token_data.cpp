@@ -168,7 +168,7 @@ void TokenData::verify_hash(const DataSetLayout& layout, const std::string& hash
   check_input(found == hash, what, ": damaged: expected hash ", hash, ", found ", found);
 }
 
-void TokenData::verify_part(Split split) const {
+void TokenData::verify(Split split) const {
   const Part& part = of(split);
   const std::string group = path_.string() + ": " + group_of(split);
   verify_hash(part.token_layout, part.token_hash, group + "/tokens");
@@ -189,8 +189,8 @@ void TokenData::verify_part(Split split) const {
 }
 
 void TokenData::verify() const {
-  verify_part(Split::kTrain);
-  verify_part(Split::kValidation);
+  verify(Split::kTrain);
+  verify(Split::kValidation);
 }
 
 std::string TokenData::content_hash() const {

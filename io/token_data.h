@@ -56,6 +56,7 @@ class TokenData {
   /// Reads everything: throws BadInput, naming the data set, where a hash, an id or the documents'
   /// offsets are wrong.
   void verify() const;
+  void verify(Split split) const;
   /// One hash for all the tokens, hexadecimal: changes when the data do.
   std::string content_hash() const;
 
@@ -71,7 +72,6 @@ class TokenData {
   static Part read_part(const Hdf5File& file, Split split, std::int64_t vocabulary);
   const Part& of(Split split) const { return split == Split::kTrain ? train_ : validation_; }
   void check_part(Split split) const;
-  void verify_part(Split split) const;
   void verify_hash(const DataSetLayout& layout, const std::string& hash,
                    const std::string& what) const;
   template <class Stored>

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "io/checkpoint_reader.h"
+#include "io/field_check.h"
 #include "io/weights_writer.h"
 #include "model/upcycle.h"
 #include "runtime/check.h"
@@ -115,7 +116,8 @@ void upcycle_checkpoint(const UpcycleRequest& request) {
   if (request.config.has_training()) {
     run_config_of(request.config, request.config_name);
   }
-  validate_upcycle(mixture, static_cast<int>(request.parents.size()));
+  naming(request.config_name,
+         [&] { validate_upcycle(mixture, static_cast<int>(request.parents.size())); });
   const Parents parents = open_parents(request, mixture);
   check_holds_nothing_trained(request.out);
   TileMaker maker(parents, request.seed);

@@ -104,7 +104,7 @@ int pipeline_command(std::span<const std::string> arguments) {
   if ((*options)["dry-run"].as<bool>()) {
     return print(jobs);
   }
-  fs::create_directories(folder.root());
+  make_folder(folder.root());
   const FolderLock lock(folder.root());
   write_file(folder.recipe(), text_of(recipe));
   fs::create_directories(folder.root() / "scores");

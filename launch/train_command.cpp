@@ -36,7 +36,7 @@ int train(const TrainArguments& arguments) {
       std::cerr << "bam: " << arguments.folder
                 << ": the file system has no locks; see that no other job trains into it\n";
     }
-    TrainingRun run(stream, world, config, arguments.folder);
+    TrainingRun run(stream, world, config, arguments.config, arguments.folder);
     run.trace_step(arguments.traced_step);
     return run.run();
   });

@@ -8,6 +8,8 @@
 #include <iostream>
 
 #include "io/checkpoint_writer.h"
+#include "io/content_hash.h"
+#include "io/field_check.h"
 #include "io/text_file.h"
 #include "io/trace_file.h"
 #include "launch/evaluation.h"
@@ -29,10 +31,16 @@ Placement placement_for(const RunConfig& config, int ranks) {
   return placement;
 }
 
-TrainingData open_data(const RunConfig& config) {
+/// One rank reads all the tokens first: a damaged one is told of before there is anything to lose.
+enum class Verify { kYes, kNo };
+
+TrainingData open_data(const RunConfig& config, Verify verify) {
   std::vector<TrainingDomain> domains;
   for (const DomainShare& domain : config.data.domains) {
     domains.push_back({domain.name, TokenData::open(domain.path), domain.share});
+    if (verify == Verify::kYes) {
+      domains.back().data.verify();
+    }
   }
   TrainingData data(std::move(domains), {.sequence_length = config.data.sequence_length,
                                          .sequences_per_step = config.training.sequences_per_step,
@@ -69,8 +77,13 @@ double peak_resident_bytes() {
 }
 
 // The tokenizer lies beside the data sets that were made with it.
-std::string tokenizer_beside(const std::string& data_path) {
-  return read_file(std::filesystem::path(data_path).parent_path() / "tokenizer.model");
+std::string tokenizer_beside(const TokenData& data) {
+  const auto path = data.path().parent_path() / "tokenizer.model";
+  std::string tokenizer = read_file(path);
+  check_input(hex_of(hash_of(std::string_view(tokenizer))) == data.info().tokenizer_hash,
+              path.string(), ": is not the tokenizer that ", data.path().string(),
+              " was made with");
+  return tokenizer;
 }
 
 std::vector<std::string> names_of(const std::vector<DomainShare>& domains) {
@@ -84,21 +97,25 @@ std::vector<std::string> names_of(const std::vector<DomainShare>& domains) {
 }  // namespace
 
 TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
-                         std::filesystem::path folder)
+                         const std::string& config_name, std::filesystem::path folder)
     : stream_(stream),
       world_(world),
-      config_(run_config_of(config, folder.string())),
+      config_(run_config_of(config, config_name)),
       text_(config),
       folder_(std::move(folder)),
-      layout_(world, config_.parallel.expert_parallel),
+      layout_(naming(config_name, [&] { return Layout(world, config_.parallel.expert_parallel); })),
       trainer_(stream, world, layout_, config_.model,
                placement_for(config_, layout_.expert_parallel()), trainer_options(config_)),
       learning_rate_{.peak = config_.optimizer.learning_rate,
                      .warmup_steps = config_.optimizer.warmup_steps,
                      .steps = config_.training.steps,
                      .final_share = config_.optimizer.final_share},
-      data_(open_data(config_)),
-      tokenizer_(tokenizer_beside(config_.data.domains[0].path)) {
+      data_(naming(config_name,
+                   [&] {
+                     return open_data(config_, world.rank() == 0 ? Verify::kYes : Verify::kNo);
+                   })),
+      tokenizer_(tokenizer_beside(data_.domains()[0].data)) {
+  check_folder_can_be_made(folder_);
   if (has_checkpoint(folder_)) {
     start_from_checkpoint(CheckpointReader(folder_), /*resumes=*/true);
   } else if (!config_.init_from.empty()) {
@@ -107,9 +124,6 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
     trainer_.draw_weights(config_.training.seed);
   }
   open_validation();
-  if (world_.rank() == 0) {
-    metrics_.emplace(folder_ / "metrics.jsonl", step_);
-  }
 }
 
 void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool resumes) {
@@ -155,7 +169,12 @@ void TrainingRun::open_validation() {
 int TrainingRun::run() {
   const DType dtype =
       config_.training.precision == Precision::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
-  world_.barrier(stream_).wait(stream_);  // all ranks measure at once, as they will compute
+  // Until all ranks are ready nothing is written; and they measure at once, as they will compute.
+  world_.barrier(stream_).wait(stream_);
+  if (world_.rank() == 0) {
+    make_folder(folder_);
+    metrics_.emplace(folder_ / "metrics.jsonl", step_);
+  }
   ceiling_ = measure_ceiling(stream_, dtype, CeilingEffort::kQuick);
   world_.all_reduce_sum(stream_, std::span(&ceiling_, 1)).wait(stream_);
   std::int64_t saved_step = step_;

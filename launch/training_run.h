@@ -20,9 +20,10 @@ namespace bam {
 class TrainingRun {
  public:
   /// Takes its weights from the newest checkpoint in `folder`, else from config.init_from, else
-  /// draws them. Throws BadInput where config, data and checkpoint do not fit each other.
+  /// draws them. Throws BadInput, naming `config_name` and the field, where config, data and
+  /// checkpoint do not fit each other; nothing is written until run().
   TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
-              std::filesystem::path folder);
+              const std::string& config_name, std::filesystem::path folder);
 
   /// Has step `step` (none: 0) recorded in `trace-rank-R.json` in the run's folder.
   void trace_step(std::int64_t step) { traced_step_ = step; }

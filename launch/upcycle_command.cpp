@@ -7,6 +7,7 @@
 #include "io/upcycle_checkpoint.h"
 #include "launch/command_line.h"
 #include "launch/exit_codes.h"
+#include "runtime/check.h"
 
 namespace bam {
 
@@ -16,7 +17,7 @@ int upcycle_command(std::span<const std::string> arguments) {
   std::vector<std::string> parents;
   std::vector<std::string> overrides;
   std::string out;
-  std::uint64_t seed = 1;
+  std::int64_t seed = 1;
   CommandLine line{.usage = "bam upcycle --config MIXTURE --parents SEED BRANCH... --out FOLDER",
                    .options = {}, .positional = {}};
   line.options.add_options()
@@ -29,8 +30,12 @@ int upcycle_command(std::span<const std::string> arguments) {
   if (!read_command_line(std::move(line), arguments)) {
     return kDone;
   }
+  check_input(seed >= 0, "--seed: ", seed, " is negative");
+  check_input(parents.size() >= 2, "--parents: ", parents.size(),
+              " where at least 2 were expected");
   UpcycleRequest request{.config = read_run_or_model_config(config), .config_name = config,
-                         .parents = {parents.begin(), parents.end()}, .out = out, .seed = seed};
+                         .parents = {parents.begin(), parents.end()}, .out = out,
+                         .seed = static_cast<std::uint64_t>(seed)};
   for (const std::string& assignment : overrides) {
     set_field(request.config, assignment);
   }
