@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "io/open_file.h"
+#include "io/text_file.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -76,7 +77,7 @@ Hash128 hash_outside(int file, const std::filesystem::path& path, const proto::M
 std::string step_folder(std::int64_t step) { return "step-" + std::to_string(step); }
 
 bool has_checkpoint(const std::filesystem::path& folder) {
-  return std::filesystem::is_regular_file(folder / kLatestFile);
+  return is_file(folder / kLatestFile);
 }
 
 }  // namespace bam

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 /// The folder of the checkpoint that `path` names.
 fs::path resolve(const fs::path& path) {
-  if (fs::is_regular_file(path / kManifestFile)) {
+  if (is_file(path / kManifestFile)) {
     return path;
   }
   check_input(has_checkpoint(path), path.string(), ": is no checkpoint, and holds none");
@@ -23,7 +23,7 @@ fs::path resolve(const fs::path& path) {
   const bool is_step = name.starts_with("step-") && name.size() > 5 &&
                        name.find_first_not_of("0123456789", 5) == std::string::npos;
   check_input(is_step, (path / kLatestFile).string(), ": does not name a checkpoint");
-  check_input(fs::is_regular_file(path / name / kManifestFile), (path / name).string(),
+  check_input(is_file(path / name / kManifestFile), (path / name).string(),
               ": is no checkpoint, though `latest` names it");
   return path / name;
 }

@@ -14,23 +14,6 @@ namespace fs = std::filesystem;
 
 bool is_json_lines(const fs::path& path) { return path.extension() == ".jsonl"; }
 
-std::vector<fs::path> files_below(const fs::path& path) {
-  check_input(fs::exists(path), path.string(), ": there is no such file or folder");
-  if (!fs::is_directory(path)) {
-    check_input(fs::is_regular_file(path), path.string(), ": neither a file nor a folder");
-    return {path};
-  }
-  std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
-    if (entry.is_regular_file()) {
-      files.push_back(entry.path());
-    }
-  }
-  check_input(!files.empty(), path.string(), ": a folder without files");
-  std::ranges::sort(files);
-  return files;
-}
-
 void check_utf8(const std::string& text, const std::string& file, std::int64_t first_line) {
   const std::size_t valid = valid_utf8_prefix(text);
   if (valid == text.size()) {
@@ -71,6 +54,26 @@ std::optional<Split> split_of(const nlohmann::json& object, const std::string& w
 }
 
 }  // namespace
+
+std::vector<fs::path> files_below(const fs::path& path) {
+  if (is_file(path)) {
+    return {path};
+  }
+  check_input(is_folder(path), path.string(), ": there is no such file or folder");
+  std::vector<fs::path> files;
+  try {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path)) {
+      if (entry.is_regular_file()) {
+        files.push_back(entry.path());
+      }
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw BadInput(path.string() + ": cannot be read: " + error.what());
+  }
+  check_input(!files.empty(), path.string(), ": a folder without files");
+  std::ranges::sort(files);
+  return files;
+}
 
 Corpus::Corpus(const std::vector<fs::path>& paths) {
   for (const fs::path& path : paths) {

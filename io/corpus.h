@@ -18,6 +18,10 @@ struct Document {
   std::optional<Split> split;  // where the corpus itself says which side it belongs on
 };
 
+/// A file, or all files below a folder in the order of their names. Throws BadInput, naming it,
+/// where the path does not exist or holds no files.
+std::vector<std::filesystem::path> files_below(const std::filesystem::path& path);
+
 /// Reads documents one by one, holding one at a time: from JSON Lines (`*.jsonl`: an object a line,
 /// its `text` the document, its `split`, if any, "train" or "validation") or from plain text files,
 /// a document each. Folders are read through, in the order of their names. Documents without text

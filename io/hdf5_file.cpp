@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "io/hdf5_handle.h"
+#include "io/text_file.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -187,7 +188,7 @@ Hdf5File Hdf5File::create(const std::filesystem::path& path) {
 
 Hdf5File Hdf5File::open_read_only(const std::filesystem::path& path) {
   silence();
-  check_input(std::filesystem::is_regular_file(path), path.string(), ": there is no such file");
+  check_input(is_file(path), path.string(), ": there is no such file");
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   check_input(file >= 0, path.string(), ": not an HDF5 file, or truncated");
   return {path, file};

@@ -14,11 +14,13 @@ namespace {
 
 namespace options = boost::program_options;
 
+constexpr std::int64_t kMostTokens = 1 << 20;
+
 struct Request {
   std::string checkpoint;
   std::string prompt;
   std::int64_t tokens = 0;
-  std::uint64_t seed = 0;
+  std::int64_t seed = 0;
   Sampling sampling;
 };
 
@@ -38,7 +40,9 @@ std::optional<Request> read_request(std::span<const std::string> arguments) {
   if (!read_command_line(std::move(line), arguments)) {
     return std::nullopt;
   }
-  check_input(request.tokens > 0, "--tokens: ", request.tokens, " where a positive number was expected");
+  check_input(request.tokens > 0 && request.tokens <= kMostTokens, "--tokens: ", request.tokens,
+              " where a number from 1 to ", kMostTokens, " was expected");
+  check_input(request.seed >= 0, "--seed: ", request.seed, " is negative");
   check_input(request.sampling.temperature >= 0, "--temperature: ", request.sampling.temperature,
               " is negative");
   check_input(request.sampling.top_p > 0 && request.sampling.top_p <= 1, "--top-p: ",
@@ -64,10 +68,10 @@ void generate(const Request& request) {
   tokens.insert(tokens.begin(), tokenizer.bos());
   KeyValueCache cache(model.config().n_layers,
                       static_cast<std::int64_t>(tokens.size()) + request.tokens);
-  const Random random(request.seed, "generate");
+  const Random random(static_cast<std::uint64_t>(request.seed), "generate");
   std::cout << request.prompt << std::flush;
   Tensor input = as_tensor(stream, tokens);
-  for (std::int64_t i = 0; i < request.tokens; ++i) {
+  for (std::int64_t i = 0; i < request.tokens && std::cout; ++i) {
     const Tensor logits = model.transformer().next_logits(stream, input, cache);
     const std::int32_t token = sample(logits.span<float>(), request.sampling,
                                       random.uniform(static_cast<std::uint64_t>(i)));

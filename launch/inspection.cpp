@@ -8,6 +8,7 @@
 #include "io/run_config.h"
 #include "launch/message_json.h"
 #include "launch/tensor_tiles.h"
+#include "io/text_file.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -86,7 +87,7 @@ json inspect_checkpoint(const std::filesystem::path& path, Statistics statistics
 }  // namespace
 
 json inspect(const std::filesystem::path& path, Statistics statistics) {
-  if (std::filesystem::is_directory(path)) {
+  if (is_folder(path)) {
     return inspect_checkpoint(path, statistics);
   }
   check_input(statistics == Statistics::kNone, path.string(),

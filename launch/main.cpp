@@ -1,11 +1,16 @@
 // `bam`: one program, one subcommand a file. Libraries throw; here errors become exit codes.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
 #include <exception>
 #include <iomanip>
 #include <iostream>
 #include <string>
 #include <vector>
 
+#include "io/utf8.h"
 #include "launch/commands.h"
 #include "launch/exit_codes.h"
 #include "runtime/check.h"
@@ -21,10 +26,32 @@ void print_help(std::ostream& out) {
   for (const auto& command : commands()) {
     out << "  " << std::left << std::setw(12) << command.name << command.summary << "\n";
   }
-  out << "\nexit codes: 0 done, 1 failed, 2 bad input, 130 interrupted, 143 terminated\n";
+  out << "\nexit codes: 0 done, 1 failed, 2 bad input, 130 interrupted, 143 terminated,\n"
+         "138 stopped by SIGUSR1\n";
+}
+
+/// A file opened while one of the three is closed would take its place, and be printed into.
+void check_standard_streams() {
+  check_input(fcntl(STDOUT_FILENO, F_GETFD) >= 0, "standard output: is closed");
+  for (const int stream : {STDIN_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) < 0) {
+      check(open("/dev/null", O_RDWR) == stream, "/dev/null: cannot stand in for a closed stream");
+    }
+  }
+}
+
+/// Arguments go into messages, JSON and checkpoints, which hold UTF-8 alone.
+void check_arguments(const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::size_t valid = valid_utf8_prefix(arguments[i]);
+    check_input(valid == arguments[i].size(), "argument ", i + 1, ": not UTF-8 after \"",
+                arguments[i].substr(0, valid), "\"");
+  }
 }
 
 int dispatch(const std::vector<std::string>& arguments) {
+  check_standard_streams();
+  check_arguments(arguments);
   if (arguments.empty()) {
     print_help(std::cerr);
     return kBadInput;
@@ -45,13 +72,10 @@ int dispatch(const std::vector<std::string>& arguments) {
   return found->run(std::span(arguments).subspan(1));
 }
 
-/// Output that could not be written (a full disk, a closed pipe) is a failure too.
+/// Output that could not be written (a full disk, a closed pipe) is not done.
 int flushed(int code) {
   std::cout.flush();
-  if (code == kDone && !std::cout) {
-    std::cerr << "bam: standard output cannot be written\n";
-    return kFailed;
-  }
+  check_input(code != kDone || std::cout.good(), "standard output: cannot be written");
   return code;
 }
 
@@ -59,6 +83,7 @@ int flushed(int code) {
 }  // namespace bam
 
 int main(int count, char** values) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is told of as any failed write is
   try {
     return bam::flushed(bam::dispatch({values + 1, values + count}));
   } catch (const bam::BadInput& error) {

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "io/content_hash.h"
+#include "io/corpus.h"
 #include "io/text_file.h"
 #include "io/text_proto.h"
 #include "launch/exit_codes.h"
@@ -36,19 +37,8 @@ void add_file(ContentHash& hash, const fs::path& path) {
 
 /// Of a file's bytes, or of all files below a folder in the order of their names.
 std::string text_hash(const fs::path& path) {
-  check_input(fs::exists(path), path.string(), ": there is no such file or folder");
-  std::vector<fs::path> files = {path};
-  if (fs::is_directory(path)) {
-    files.clear();
-    for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      if (entry.is_regular_file()) {
-        files.push_back(entry.path());
-      }
-    }
-    std::sort(files.begin(), files.end());
-  }
   ContentHash hash;
-  for (const auto& file : files) {
+  for (const auto& file : files_below(path)) {
     add_file(hash, file);
   }
   return hex_of(hash.digest());

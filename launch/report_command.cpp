@@ -124,10 +124,10 @@ Report recipe_report(const RunFolder& folder) {
 
 Report report_of(const fs::path& run) {
   const RunFolder folder(run);
-  if (fs::exists(folder.recipe())) {
+  if (is_file(folder.recipe())) {
     return recipe_report(folder);
   }
-  check_input(fs::exists(run / "metrics.jsonl"), run.string(),
+  check_input(is_file(run / "metrics.jsonl"), run.string(),
               ": holds neither recipe.textproto nor metrics.jsonl");
   const auto metrics = read_metrics(run / "metrics.jsonl");
   Report report;
