@@ -12,8 +12,9 @@ using Ids = std::vector<std::int32_t>;
 /// ten bytes of text a token.
 inline TokenData made_token_data(const std::filesystem::path& path, const std::vector<Ids>& train,
                                  const std::vector<Ids>& validation,
-                                 std::int64_t vocabulary = 100) {
-  TokenDataWriter writer(path, {"made", vocabulary, 1, 2, "hash of a tokenizer"});
+                                 std::int64_t vocabulary = 100,
+                                 const std::string& tokenizer_hash = "hash of a tokenizer") {
+  TokenDataWriter writer(path, {"made", vocabulary, 1, 2, tokenizer_hash});
   for (const Ids& ids : train) {
     writer.append(Split::kTrain, ids, static_cast<std::int64_t>(10 * ids.size()));
   }

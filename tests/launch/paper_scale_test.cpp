@@ -8,6 +8,7 @@
 
 #include "io/checkpoint_draft.h"
 #include "io/checkpoint_reader.h"
+#include "io/content_hash.h"
 #include "io/run_config.h"
 #include "io/text_file.h"
 #include "launch/child_process.h"
@@ -53,7 +54,8 @@ void write_data(const fs::path& folder, const std::string& domain) {
       ids.push_back(static_cast<std::int32_t>(3 + random.uniform(next++) * 255000));
     }
   }
-  made_token_data(folder / (domain + ".h5"), documents, {documents[0]}, 256000);
+  made_token_data(folder / (domain + ".h5"), documents, {documents[0]}, 256000,
+                  hex_of(hash_of(std::string_view("made"))));
 }
 
 std::string run_config(const fs::path& folder) {
