@@ -1,7 +1,19 @@
 #include "launch/routing_json.h"
 
+#include <numeric>
+
 namespace bam {
 namespace {
+
+// Slots a token gives each expert; where none is chosen (soft routing), every expert sees every token.
+std::vector<double> load_of(const RoutingSums& sums) {
+  const double slots = std::accumulate(sums.chosen.begin(), sums.chosen.end(), 0.0);
+  std::vector<double> load = sums.chosen;
+  for (double& expert : load) {
+    expert = slots > 0 ? expert / sums.tokens : 1.0;
+  }
+  return load;
+}
 
 std::vector<double> per_token(std::vector<double> sums, double tokens) {
   for (double& value : sums) {
@@ -18,7 +30,7 @@ void add_entries(std::size_t layer, const char* kind, const std::vector<RoutingS
       out.push_back({{"layer", layer},
                      {"kind", kind},
                      {"domain", domains.at(d)},
-                     {"load", per_token(sums[d].chosen, tokens)},
+                     {"load", load_of(sums[d])},
                      {"mean_gate", per_token(sums[d].gates, tokens)},
                      {"entropy", sums[d].entropy / tokens}});
     }
