@@ -1,5 +1,7 @@
 #include "io/report_page.h"
 
+#include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <set>
 #include <sstream>
@@ -60,7 +62,13 @@ std::string title_of(const Report& report, const std::string& name) {
   return escaped(found == report.titles.end() ? name : found->second);
 }
 
-std::string with_interval(const Interval& interval, int digits) {
+/// Large numbers need no more than four figures.
+int digits_for(double value, int digits) {
+  return std::abs(value) >= 1000 ? 0 : std::abs(value) >= 100 ? std::min(1, digits) : digits;
+}
+
+std::string with_interval(const Interval& interval, int most_digits) {
+  const int digits = digits_for(interval.value, most_digits);
   return number(interval.value, digits) + " <small>[" + number(interval.low, digits) + ", " +
          number(interval.high, digits) + "]</small>";
 }
@@ -97,7 +105,8 @@ std::string domain_table(const Report& report, const Intervals& intervals, bool 
     if (with_average) {
       for (const auto member : {&ModelResult::average, &ModelResult::geometric_mean}) {
         const double best = least(results, [&](const ModelResult& m) { return m.*member; });
-        html += cell(number(model.*member, 2), model.*member <= best ? "best" : "");
+        html += cell(number(model.*member, digits_for(model.*member, 2)),
+                     model.*member <= best ? "best" : "");
       }
     }
     html += "</tr>\n";
