@@ -31,9 +31,9 @@ std::optional<Request> read_request(std::span<const std::string> arguments) {
       ("checkpoint", options::value(&request.checkpoint)->required(), "checkpoint or run folder")
       ("prompt", options::value(&request.prompt)->default_value(""), "text to continue")
       ("tokens", options::value(&request.tokens)->default_value(128), "tokens to generate at most")
-      ("temperature", options::value(&request.sampling.temperature)->default_value(0.8),
+      ("temperature", options::value(&request.sampling.temperature)->default_value(0.8, "0.8"),
        "0: always the likeliest token")
-      ("top-p", options::value(&request.sampling.top_p)->default_value(0.95),
+      ("top-p", options::value(&request.sampling.top_p)->default_value(0.95, "0.95"),
        "draw among the likeliest tokens that hold this much probability")
       ("seed", options::value(&request.seed)->default_value(1), "the same seed, the same text");
   line.positional.add("checkpoint", 1);

@@ -73,7 +73,7 @@ const Verb& take_verb(std::vector<std::string>& words) {
     return kVerbs.front();
   }
   const auto found = std::ranges::find(kVerbs, words.front(), &Verb::name);
-  check_input(found != kVerbs.end(), words.front(), ": there is no such verb; usage: ", kUsage);
+  check_input(found != kVerbs.end(), words.front(), ": there is no such verb, and show takes one file; usage: ", kUsage);
   words.erase(words.begin());
   return *found;
 }

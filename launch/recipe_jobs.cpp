@@ -5,6 +5,7 @@
 #include <map>
 #include <span>
 
+#include "io/field_check.h"
 #include "io/content_hash.h"
 #include "io/corpus.h"
 #include "io/text_file.h"
@@ -90,7 +91,8 @@ class JobList {
       std::string files;
       for (const auto& file : domain.files()) {
         files += (files.empty() ? "" : ",") + file;
-        parts.push_back(domain.name() + "=" + text_hash(file));
+        const std::string field = recipe_.name() + ": domains " + domain.name() + ": files";
+        parts.push_back(domain.name() + "=" + naming(field, [&] { return text_hash(file); }));
       }
       words.insert(words.end(), {"--domain", domain.name() + "=" + files});
       outputs.push_back(folder_.data_of(domain.name()));

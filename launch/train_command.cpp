@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include "io/run_config.h"
 #include "io/run_lock.h"
@@ -19,7 +20,7 @@ struct TrainArguments {
   std::string config;
   std::vector<std::string> overrides;
   std::string folder;
-  std::int64_t traced_step = 0;
+  std::optional<std::int64_t> traced_step;
 };
 
 int train(const TrainArguments& arguments) {
@@ -37,7 +38,9 @@ int train(const TrainArguments& arguments) {
                 << ": the file system has no locks; see that no other job trains into it\n";
     }
     TrainingRun run(stream, world, config, arguments.config, arguments.folder);
-    run.trace_step(arguments.traced_step);
+    if (arguments.traced_step) {
+      run.trace_step(*arguments.traced_step);
+    }
     return run.run();
   });
 }
@@ -52,11 +55,15 @@ int train_command(std::span<const std::string> arguments) {
       ("config", options::value(&given.config)->required(), "run config, protobuf text")
       ("out", options::value(&given.folder)->required(), "run folder: checkpoints and metrics.jsonl")
       ("set", options::value(&given.overrides)->composing(), "override a field: --set model.n_layers=4")
-      ("trace-step", options::value(&given.traced_step),
+      ("trace-step", options::value<std::int64_t>(),
        "write a trace of this step, trace-rank-R.json, for Perfetto or Chrome");
   line.positional.add("config", 1);
-  if (!read_command_line(std::move(line), arguments)) {
+  const auto values = read_command_line(std::move(line), arguments);
+  if (!values) {
     return kDone;
+  }
+  if (values->contains("trace-step")) {
+    given.traced_step = (*values)["trace-step"].as<std::int64_t>();
   }
   return train(given);
 }

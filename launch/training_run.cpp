@@ -105,7 +105,9 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
       folder_(std::move(folder)),
       layout_(naming(config_name, [&] { return Layout(world, config_.parallel.expert_parallel); })),
       trainer_(stream, world, layout_, config_.model,
-               placement_for(config_, layout_.expert_parallel()), trainer_options(config_)),
+               naming(config_name + ": parallel.placement",
+                      [&] { return placement_for(config_, layout_.expert_parallel()); }),
+               trainer_options(config_)),
       learning_rate_{.peak = config_.optimizer.learning_rate,
                      .warmup_steps = config_.optimizer.warmup_steps,
                      .steps = config_.training.steps,
@@ -119,7 +121,9 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
   if (has_checkpoint(folder_)) {
     start_from_checkpoint(CheckpointReader(folder_), /*resumes=*/true);
   } else if (!config_.init_from.empty()) {
-    start_from_checkpoint(CheckpointReader(config_.init_from), /*resumes=*/false);
+    naming(config_name + ": init_from", [&] {
+      start_from_checkpoint(CheckpointReader(config_.init_from), /*resumes=*/false);
+    });
   } else {
     trainer_.draw_weights(config_.training.seed);
   }
@@ -166,6 +170,13 @@ void TrainingRun::open_validation() {
   }
 }
 
+void TrainingRun::trace_step(std::int64_t step) {
+  check_input(step_ < step && step <= config_.training.steps, "--trace-step: ", step,
+              " where one of the steps ", step_ + 1, " to ", config_.training.steps,
+              " was expected");
+  traced_step_ = step;
+}
+
 int TrainingRun::run() {
   const DType dtype =
       config_.training.precision == Precision::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
@@ -177,6 +188,10 @@ int TrainingRun::run() {
   }
   ceiling_ = measure_ceiling(stream_, dtype, CeilingEffort::kQuick);
   world_.all_reduce_sum(stream_, std::span(&ceiling_, 1)).wait(stream_);
+  if (step_ >= config_.training.steps && world_.rank() == 0) {
+    std::cout << folder_.string() << ": step " << step_ << " of " << config_.training.steps
+              << " is done; nothing is left to train" << std::endl;
+  }
   std::int64_t saved_step = step_;
   int signal = 0;
   while (step_ < config_.training.steps && signal == 0) {
@@ -205,7 +220,7 @@ StepReport TrainingRun::train_step() {
                         .learning_rate = learning_rate_.at(step_),
                         .micro_steps = config_.training.micro_steps,
                         .scored_targets = static_cast<double>(data_.scored_targets(step_)),
-                        .rows = scored_tokens(),
+                        .rows = tokens_per_step(),
                         .batch = [this](std::int64_t m) { return batch(step_, m); }};
   return step_ == traced_step_ ? traced_step(input) : trainer_.step(input);
 }
@@ -214,12 +229,11 @@ StepReport TrainingRun::train_step() {
 StepReport TrainingRun::traced_step(const StepInput& input) {
   world_.barrier(stream_).wait(stream_);
   const double origin = Trace::now();
-  Trace trace;
-  stream_.record(&trace);
+  stream_.record(&trace_);
   StepReport report = trainer_.step(input);
   stream_.record(nullptr);
   const int rank = world_.rank();
-  write_trace(folder_ / ("trace-rank-" + std::to_string(rank) + ".json"), trace, rank, origin);
+  write_trace(folder_ / ("trace-rank-" + std::to_string(rank) + ".json"), trace_, rank, origin);
   return report;
 }
 
@@ -274,7 +288,7 @@ void TrainingRun::validate(nlohmann::json& line) {
 }
 
 void TrainingRun::report_step(const StepReport& report, double seconds, nlohmann::json line) {
-  const double tokens = scored_tokens();
+  const double tokens = tokens_per_step();
   const double rate = step_flops() / seconds;
   line["step"] = step_;
   line["loss"] = report.loss;
@@ -308,7 +322,7 @@ void TrainingRun::report_step(const StepReport& report, double seconds, nlohmann
 }
 
 void TrainingRun::write_checkpoint() {
-  const auto tokens = static_cast<std::int64_t>(scored_tokens()) * step_;
+  const auto tokens = static_cast<std::int64_t>(tokens_per_step()) * step_;
   std::vector<OwnedTile> tiles;
   trainer_.optimizer().for_each_owned_tile([&](const OwnedTile& owned) {
     tiles.push_back({owned.tile, owned.weight, owned.first_moment, owned.second_moment});
@@ -332,7 +346,7 @@ double TrainingRun::step_flops() const {
                         static_cast<double>(config_.data.sequence_length));
 }
 
-double TrainingRun::scored_tokens() const {
+double TrainingRun::tokens_per_step() const {
   return static_cast<double>(config_.training.sequences_per_step * config_.data.sequence_length);
 }
 

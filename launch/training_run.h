@@ -25,8 +25,9 @@ class TrainingRun {
   TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
               const std::string& config_name, std::filesystem::path folder);
 
-  /// Has step `step` (none: 0) recorded in `trace-rank-R.json` in the run's folder.
-  void trace_step(std::int64_t step) { traced_step_ = step; }
+  /// Has this step recorded in `trace-rank-R.json` in the run's folder. Throws BadInput unless the run
+  /// is still to train it.
+  void trace_step(std::int64_t step);
   /// Trains to the last step, or to the step at which a signal was seen; writes a checkpoint there.
   /// Returns the exit code.
   int run();
@@ -43,7 +44,7 @@ class TrainingRun {
   void write_checkpoint();
   int agreed_signal();
   double step_flops() const;
-  double scored_tokens() const;
+  double tokens_per_step() const;
 
   Stream& stream_;
   Communicator& world_;
@@ -52,6 +53,7 @@ class TrainingRun {
   std::filesystem::path folder_;
   StopSignal stop_signal_;
   Layout layout_;
+  Trace trace_;  // of the traced step; outlives what is in flight
   Trainer trainer_;
   LearningRate learning_rate_;
   TrainingData data_;

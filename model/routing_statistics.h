@@ -26,7 +26,7 @@ RoutingSums over_domains(const std::vector<RoutingSums>& domains);
 std::vector<double> flatten(const std::vector<LayerRouting>& layers);
 void unflatten(std::span<const double> numbers, std::vector<LayerRouting>& layers);
 
-/// The auxiliary losses, weighted, summed over layers (paper.md, "The mixture layer").
+/// The auxiliary losses, weighted, summed over layers (arXiv 2408.08274, section 3).
 struct AuxiliaryLoss {
   double balance = 0;  // alpha * N * sum_i f_i P_i
   double z = 0;        // beta * mean of logsumexp^2

@@ -27,8 +27,8 @@ class GradientSum {
   /// 32 MiB a bucket: enough to keep a network busy, little against a model.
   static constexpr std::int64_t kBucketElements = std::int64_t{8} << 20;
 
-  /// Tiles without gradients are left out. At most two buckets are in flight; one holds at most
-  /// bucket_elements, and a tile more. `group` outlives it.
+  /// Tiles without gradients are left out. A bucket holds at most bucket_elements and a tile more, and
+  /// no more than two full ones' elements are in flight. `group` outlives it.
   GradientSum(Communicator& group, const std::vector<SharedTile>& tiles,
               std::int64_t bucket_elements = kBucketElements);
 

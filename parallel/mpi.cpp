@@ -158,8 +158,8 @@ int MpiSession::guarded(const std::function<int()>& part) {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     std::cout << std::flush;
-    std::cerr << message_of("bam: rank ", rank, " of ", size, ": ", error.what(), "\n")
-              << std::flush;
+    const std::string who = size > 1 ? message_of("rank ", rank, " of ", size, ": ") : "";
+    std::cerr << "bam: " + who + error.what() + "\n" << std::flush;
     if (size > 1) {
       MPI_Abort(MPI_COMM_WORLD, code);
     }

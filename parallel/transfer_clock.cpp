@@ -5,7 +5,7 @@
 
 namespace bam {
 
-// Leaves the clock when it is over, by being waited for or by being looked at.
+// Leaves the clock when it has been waited for, or when progress() sees that it is over.
 class TransferClock::Timed final : public Pending::Work {
  public:
   Timed(Stream& stream, Pending work, std::size_t bytes_sent, TransferClock& clock)

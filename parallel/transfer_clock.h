@@ -25,7 +25,8 @@ class TransferClock {
   TransferClock(const TransferClock&) = delete;
   TransferClock& operator=(const TransferClock&) = delete;
 
-  /// The same work under the clock, which outlives it. bytes_sent: by this rank.
+  /// The same work under the clock, which outlives it. bytes_sent: what this rank gives to it, once,
+  /// whatever the number of ranks it goes to.
   [[nodiscard]] Pending timed(Stream& stream, Pending work, std::size_t bytes_sent);
   /// Moves on whatever is in flight: messages move only when they are looked at.
   void progress();

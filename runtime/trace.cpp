@@ -24,11 +24,6 @@ std::string_view name_of(Activity activity) {
   return "?";
 }
 
-void Trace::clear() {
-  work_.clear();
-  flights_.clear();
-}
-
 std::array<double, kActivities> Trace::seconds() const {
   std::array<double, kActivities> sums{};
   for (const Work& work : work_) {

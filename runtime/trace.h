@@ -42,7 +42,6 @@ class Trace {
 
   void add(const Work& work) { work_.push_back(work); }
   void add(const Flight& flight) { flights_.push_back(flight); }
-  void clear();
 
   const std::vector<Work>& work() const { return work_; }
   const std::vector<Flight>& flights() const { return flights_; }

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "runtime/cpu/attention_blocks.h"
 #include "runtime/cpu/dispatch.h"
@@ -23,18 +25,17 @@ struct Softmax {
   float shifts[kQueryBlock];
 };
 
+template <class T>
 Softmax softmax_of(const Attending& in, const Gradients& out, const QueryBlock& block,
                    std::int64_t head) {
   const std::int64_t d = in.shape.head_dim;
   Softmax found;
-  with_float_type(in.q.dtype(), [&]<class T>(T) {
-    for (std::int64_t i = 0; i < block.queries; ++i) {
-      const std::int64_t query = block.first + i;
-      found.log_sums[i] = in.log_sums.data<float>()[query * in.shape.heads + head];
-      found.shifts[i] = dot(out.d_out.data<T>() + query * out.d_out.cols() + head * d,
-                            in.out.data<T>() + query * in.out.cols() + head * d, d);
-    }
-  });
+  for (std::int64_t i = 0; i < block.queries; ++i) {
+    const std::int64_t query = block.first + i;
+    found.log_sums[i] = in.log_sums.data<float>()[query * in.shape.heads + head];
+    found.shifts[i] = dot(out.d_out.data<T>() + query * out.d_out.cols() + head * d,
+                          in.out.data<T>() + query * in.out.cols() + head * d, d);
+  }
   return found;
 }
 
@@ -142,7 +143,7 @@ void attend_backward(const Attending& in, const Gradients& out, const QueryBlock
   score_keys(in.shape, block, in.k, in.key_head(head), work.turned, work.scores);
   turn_rows(work.d_out, block, d, work.turned);
   score_keys(in.shape, block, in.v, in.key_head(head), work.turned, work.d_scores);
-  soften_keys(in, block, softmax_of(in, out, block, head), work);
+  soften_keys(in, block, softmax_of<T>(in, out, block, head), work);
   spread(in.shape, block, work.weights, work.d_out, work.dv);
   spread(in.shape, block, work.d_weights, work.q, work.dk);
   gather_queries(in, block, head, work);

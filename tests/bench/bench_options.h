@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <cstdlib>
 #include <iostream>
 
 namespace bam::bench {

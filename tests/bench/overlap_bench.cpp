@@ -50,6 +50,10 @@ class OverlapBench {
         world_(taped(Communicator::mpi(session), tape_)) {}
 
   Measured run() {
+    check_input(settings_.steps > 0, "--steps: ", settings_.steps,
+                " where a positive number was expected");
+    check_input(settings_.precision == "fp32" || settings_.precision == "bf16", "--precision: ",
+                settings_.precision, " is none of fp32, bf16");
     Measured measured;
     measured.compute = compute();
     with_overlap(measured);

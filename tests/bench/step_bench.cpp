@@ -12,6 +12,7 @@
 #include "model/memory_need.h"
 #include "parallel/mpi_session.h"
 #include "runtime/ceiling.h"
+#include "runtime/check.h"
 #include "tests/bench/bench_options.h"
 #include "tests/bench/case_trainer.h"
 
@@ -37,6 +38,7 @@ struct Timing {
   double comm_seconds = 0;  // of the traced step
   double exposed_seconds = 0;
   std::array<double, kActivities> activities{};  // seconds of the traced step, rank 0
+  double statistics_seconds = 0;
   double traced_seconds = 0;
 };
 
@@ -49,6 +51,15 @@ double summed(Stream& stream, Communicator& world, double value) {
 double ceiling(Stream& stream, Communicator& world, DType dtype) {
   world.barrier(stream).wait(stream);
   return summed(stream, world, measure_ceiling(stream, dtype, CeilingEffort::kThorough));
+}
+
+// Seconds of routing statistics in the traced step, which are part of routing and permutation.
+double statistics_seconds(const Trace& trace) {
+  double seconds = 0;
+  for (const Trace::Work& work : trace.work()) {
+    seconds += std::string_view(work.name) == "routing_sums" ? work.end - work.begin : 0;
+  }
+  return seconds;
 }
 
 Timing time_case(Communicator& world, const BenchCase& each, Precision precision,
@@ -72,6 +83,7 @@ Timing time_case(Communicator& world, const BenchCase& each, Precision precision
   timing.peak_bytes = static_cast<double>(trainer.memory().peak());
   const CaseTrainer::TracedStep traced = trainer.traced_step(kLearningRate);
   timing.activities = traced.trace.seconds();
+  timing.statistics_seconds = statistics_seconds(traced.trace);
   timing.traced_seconds = traced.seconds;
   timing.comm_seconds = world.clock().times().comm_seconds;
   timing.exposed_seconds = world.clock().times().exposed_seconds;
@@ -105,6 +117,7 @@ nlohmann::json json_of(const BenchCase& each, const std::string& precision, int 
     line["breakdown"][std::string(name_of(static_cast<Activity>(i)))] =
         timing.activities[i] / timing.traced_seconds;
   }
+  line["routing_statistics"] = timing.statistics_seconds / timing.traced_seconds;
   return line;
 }
 
@@ -158,7 +171,21 @@ bool is_wanted(const std::vector<std::string>& wanted, const std::string& name) 
   return wanted.empty() || std::ranges::find(wanted, name) != wanted.end();
 }
 
+void check_settings(const Settings& settings) {
+  check_input(settings.steps > 0, "--steps: ", settings.steps, " where a positive number was expected");
+  const std::vector<BenchCase> cases = bench_cases();
+  for (const std::string& name : settings.cases) {
+    check_input(std::ranges::find(cases, name, &BenchCase::name) != cases.end(), "--case: ", name,
+                " is none of the benchmark's cases");
+  }
+  for (const std::string& precision : settings.precisions) {
+    check_input(precision == "fp32" || precision == "bf16", "--precision: ", precision,
+                " is none of fp32, bf16");
+  }
+}
+
 int run(Communicator& world, const Settings& settings) {
+  check_settings(settings);
   nlohmann::json all = nlohmann::json::array();
   if (world.rank() == 0) {
     print_heading();

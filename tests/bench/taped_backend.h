@@ -31,7 +31,6 @@ class Tape {
   /// All communicators start from the beginning; recording forgets what was there.
   void rewind(TapeMode mode);
 
-  TapeMode mode() const { return mode_; }
   /// Point-to-point transfers in the order in which they were started, over all communicators.
   std::vector<const TapedTransfer*> transfers() const;
 

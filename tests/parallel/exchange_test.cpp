@@ -57,9 +57,7 @@ TEST_F(ExchangeTest, CountsTheBytesItSends) {
   GroupExchange exchange(world(), Overlap::kOff);
   const int next = (exchange.rank() + 1) % exchange.ranks();
   const int last = (exchange.rank() + exchange.ranks() - 1) % exchange.ranks();
-  if (exchange.ranks() == 1) {
-    GTEST_SKIP() << "one rank sends nothing";
-  }
+  EXPECT_EQ(exchange.bytes_sent(), 0);
   exchange.start(stream_, {{next, rows(5, 1)}}, {{last, rows(5, 0)}}).wait(stream_);
   EXPECT_EQ(exchange.bytes_sent(), 5 * 3 * sizeof(float));
 }
@@ -70,7 +68,7 @@ TEST_F(ExchangeTest, LeavesATransferInFlightWhenOverlapIsOn) {
   Communicator pair = world().split(world().rank() / 2, world().rank());
   Communicator speech = world().split(world().rank() / 2, world().rank());
   if (pair.size() == 1) {
-    GTEST_SKIP() << "no partner";
+    return;  // the last of an odd number of ranks has no partner
   }
   GroupExchange between(pair, Overlap::kOn);
   const bool is_first = pair.rank() == 0;

@@ -82,9 +82,6 @@ TEST_F(GradientSumTest, GivesTheSameSumsWhenLayersAreReadyOneByOne) {
 
 // Buckets of one tile: one is in flight at a time here, since two exceed twice one element.
 TEST_F(GradientSumTest, HasFewInboxesAtOnce) {
-  if (world().size() == 1) {
-    GTEST_SKIP() << "one rank has no inbox";
-  }
   GradientSum sum(world(), tiles_, /*bucket_elements=*/1);
   memory_.reset_peak();
   const std::size_t before = memory_.in_use();

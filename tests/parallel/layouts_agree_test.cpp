@@ -27,6 +27,7 @@ struct Case {
   bool ties = false;       // zero FFN routers: every token goes to expert 0
   std::int64_t steps = 20;
   bool two_groups = false; // data parallel x expert parallel, where the ranks allow it
+  bool uneven = false;     // experts where nobody would put them, another way in each layer
 };
 
 std::vector<Case> cases() {
@@ -49,6 +50,7 @@ std::vector<Case> cases() {
       {.name = "one_rank_holds_all_ffn", .config = small_mixture(expert, top1), .all_ffn_on = 1},
       {.name = "all_tokens_to_one_expert", .config = small_mixture(expert, top1), .ties = true,
        .steps = 1},
+      {.name = "uneven_placement", .config = small_mixture(expert, top2), .uneven = true},
       {.name = "two_groups", .config = small_mixture(expert, top2), .two_groups = true},
   };
 }
@@ -59,6 +61,11 @@ Placement placement_of(const Case& each, int ranks) {
     for (int& rank : layer.ffn) {
       rank = each.all_ffn_on < 0 ? rank : each.all_ffn_on % ranks;
     }
+  }
+  if (each.uneven) {  // with three ranks or more, one has no attention expert in either layer
+    const int last = ranks - 1;
+    placement.layers[0] = {.attention = {last, last, 0, last}, .ffn = {0, last, last, 0, last}};
+    placement.layers[1] = {.attention = {0, 0, 0, last}, .ffn = {last, last, last, last, 0}};
   }
   return placement;
 }
@@ -121,17 +128,22 @@ class Training {
                           .batch = [&](std::int64_t) { return own_part(whole); }});
   }
 
-  // The routers of every layer, on this rank's part of a step's batch.
+  // The routers that choose, layer by layer, on this rank's part of a step's batch.
   std::vector<RouterSaved> route(std::int64_t number) {
     Saved saved;
     trainer_.model().forward(stream_, own_part(whole_batch(number)), Keep::kAll, saved);
     std::vector<RouterSaved> routers;
     for (const std::optional<BlockSaved>& block : saved.blocks) {
-      routers.push_back(block->ffn.router);
+      for (const RouterSaved& router : {block->ffn.router, block->attention.router}) {
+        if (!router.choices.empty()) {
+          routers.push_back(router);
+        }
+      }
     }
     return routers;
   }
 
+  std::int64_t first_row() const { return layout_.first_sequence(sequences_) * kLength; }
   std::size_t bytes_sent() { return trainer_.exchange().bytes_sent(); }
   std::size_t state_bytes() const { return state_bytes_; }
   ParameterStore& store() { return trainer_.store(); }
@@ -164,6 +176,19 @@ class Training {
   std::size_t state_bytes_;
 };
 
+// Every row of this rank goes where it goes when one rank has them all.
+void expect_same_choices(const std::vector<RouterSaved>& whole,
+                         const std::vector<RouterSaved>& part, std::int64_t first_row) {
+  ASSERT_EQ(whole.size(), part.size());
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    const std::int64_t rows = part[i].choices.rows();
+    const Tensor expected = whole[i].choices.slice(first_row, first_row + rows);
+    EXPECT_TRUE(std::ranges::equal(part[i].choices.span<std::int32_t>(),
+                                   expected.span<std::int32_t>()))
+        << "router " << i;
+  }
+}
+
 class Layouts : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Layouts, GiveTheLossGradientsAndRoutingOfOneRank) {
@@ -175,9 +200,11 @@ TEST_P(Layouts, GiveTheLossGradientsAndRoutingOfOneRank) {
   Training many(each, world(), expert_parallel);
   double margin = 1;
   for (std::int64_t step = 1; step <= each.steps; ++step) {
-    for (const RouterSaved& router : one.route(step)) {
-      margin = router.choices.empty() ? margin : std::min(margin, smallest_margin(router));
+    const std::vector<RouterSaved> alone_routed = one.route(step);
+    for (const RouterSaved& router : alone_routed) {
+      margin = std::min(margin, smallest_margin(router));
     }
+    expect_same_choices(alone_routed, many.route(step), many.first_row());
     const StepReport expected = one.step(step);
     const StepReport found = many.step(step);
     EXPECT_NEAR(found.loss / expected.loss, 1, step == 1 ? 1e-6 : 1e-5) << "step " << step;
@@ -250,10 +277,13 @@ std::int64_t rows_sent_away(const RouterSaved& router, const LayerPlacement& pla
   });
 }
 
+class Traffic : public ::testing::TestWithParam<std::size_t> {};
+
 // Soft attention, forward and backward: each row goes to the other ranks and comes back, with its
-// gates; FFN rows go where they were routed and come back, as do their gradients. All fp32.
-TEST(Traffic, IsWhatTheFormulaSays) {
-  const Case each = cases()[2];
+// gates, where a rank holds experts; FFN rows go where they were routed and come back, as do their
+// gradients. All fp32.
+TEST_P(Traffic, IsWhatTheFormulaSays) {
+  const Case each = cases()[GetParam()];
   Training run(each, world(), 0);
   double away = 0;
   const std::vector<RouterSaved> routers = run.route(1);
@@ -267,16 +297,22 @@ TEST(Traffic, IsWhatTheFormulaSays) {
   Stream stream(memory);
   world().all_reduce_sum(stream, sent).wait(stream);
   const double ranks = world().size();
-  const double rows = static_cast<double>(each.sequences * kLength);
-  const double d = static_cast<double>(each.config.d_model);
-  const double experts = each.config.attention_experts();
-  const double attention = (ranks - 1) * rows * (4 * d + 2 * experts) * each.config.n_layers;
+  const auto rows = static_cast<double>(each.sequences * kLength);
+  const auto d = static_cast<double>(each.config.d_model);
+  const double experts = each.config.has_attention_experts() ? each.config.attention_experts() : 0;
+  const double holders = std::min(ranks, experts);  // dealt round-robin
+  // Of each row's other ranks, those that hold experts: (ranks - 1) holders / ranks on average.
+  const double visits = rows * holders * (ranks - 1) / ranks;
+  const double attention = visits * (4 * d + 2 * experts) * each.config.n_layers;
   const double ffn = 4 * d * sent[1];
   const double counts = ranks * (ranks - 1) * each.config.ffn_experts() * each.config.n_layers;
-  const double edges = (ranks - 1) * rows;
+  const double edges = experts > 0 ? (ranks - 1) * rows : 0;
   EXPECT_EQ(sent[0], 4 * (attention + ffn + counts + edges));
   EXPECT_TRUE(world().size() == 1 || sent[1] > 0);
 }
+
+// BTX, expert KV, shared KV (three experts).
+INSTANTIATE_TEST_SUITE_P(Cases, Traffic, ::testing::Values(1, 2, 4));
 
 }  // namespace
 }  // namespace bam::testing

@@ -41,6 +41,10 @@ int run(const MpiSession& session) {
   }
   listeners.Append(new PrintFailures(ranks.rank()));
   double failed = RUN_ALL_TESTS();
+  if (::testing::UnitTest::GetInstance()->skipped_test_count() > 0) {
+    std::cerr << "rank " << ranks.rank() << ": tests on ranks are not to be skipped" << std::endl;
+    failed = 1;
+  }
   Memory memory;
   Stream stream(memory);
   ranks.all_reduce_sum(stream, std::span(&failed, 1)).wait(stream);
