@@ -21,7 +21,7 @@ class HeldSignals {
  public:
   HeldSignals() {
     sigemptyset(&held_);
-    for (const int number : {SIGINT, SIGTERM, SIGCHLD}) {
+    for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGCHLD}) {
       sigaddset(&held_, number);
     }
     check(sigprocmask(SIG_BLOCK, &held_, &before_) == 0, "sigprocmask: ", std::strerror(errno));
@@ -67,7 +67,8 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
   return all;
 }
 
-/// In a process group of its own, so that a terminal's Ctrl-C reaches it through this program alone.
+/// In a process group of its own, so that a terminal's Ctrl-C reaches it through this program
+/// alone.
 pid_t start(const ChildCommand& command, const sigset_t& mask) {
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -82,6 +83,8 @@ pid_t start(const ChildCommand& command, const sigset_t& mask) {
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&files, command.output, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&files, command.errors, STDERR_FILENO);
 
   auto words = command.words;
   auto environment = environment_with(command.environment);
@@ -94,8 +97,27 @@ pid_t start(const ChildCommand& command, const sigset_t& mask) {
   return child;
 }
 
-int code_of(int status) {
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+
+int code_after(int received, int status) {
+  switch (received) {
+    case 0:
+      return code_of(status);
+    case SIGINT:
+      return kInterrupted;
+    case SIGUSR1:
+      return code_of(status) == kDone ? kDone : kGoOn;
+    default:
+      return kTerminated;
+  }
+}
+
+void hand_on(int number, pid_t child, const ChildCommand& command, bool is_first) {
+  if (number == SIGTERM && command.is_terminated_elsewhere) {
+    return;
+  }
+  kill(-child, is_first ? command.stop_signal : SIGTERM);
+  std::cerr << (is_first ? "\nbam: stopping; once more stops at once\n" : "");
 }
 
 }  // namespace
@@ -119,16 +141,12 @@ int run_child(const ChildCommand& command) {
   int status = 0;
   while (waitpid(child, &status, WNOHANG) == 0) {
     const int number = signals.next();
-    if (number == SIGINT || number == SIGTERM) {
-      kill(-child, received == 0 ? command.stop_signal : SIGTERM);
-      std::cerr << (received == 0 ? "\nbam: stopping; once more stops at once\n" : "");
+    if (number != 0 && number != SIGCHLD) {
+      hand_on(number, child, command, received == 0);
       received = number;
     }
   }
-  if (received != 0) {
-    return received == SIGINT ? kInterrupted : kTerminated;
-  }
-  return code_of(status);
+  return code_after(received, status);
 }
 
 }  // namespace bam

@@ -8,6 +8,7 @@ enum ExitCode : int {
   kFailed = 1,         // something that should not happen; the message says what
   kBadInput = 2,       // an argument, config or file is wrong
   kInterrupted = 130,  // SIGINT
+  kGoOn = 138,         // SIGUSR1, or a crash worth another try: the same call goes on
   kTerminated = 143,   // SIGTERM
 };
 

@@ -1,10 +1,15 @@
 #include "launch/jobs.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <iostream>
 
+#include "io/checkpoint_format.h"
 #include "io/text_file.h"
 #include "launch/exit_codes.h"
+#include "launch/file_lock.h"
+#include "runtime/check.h"
 
 namespace bam {
 namespace {
@@ -13,15 +18,6 @@ namespace fs = std::filesystem;
 
 bool holds(const fs::path& stamp, const std::string& hash) {
   return fs::exists(stamp) && read_file(stamp) == hash;
-}
-
-bool is_done(const Job& job, const fs::path& stamps) {
-  for (const auto& output : job.outputs) {
-    if (!fs::exists(output)) {
-      return false;
-    }
-  }
-  return holds(stamps / job.name, job.recipe_hash);
 }
 
 /// Outputs are never thrown away here: a changed recipe may be a slip of the hand, a model weeks.
@@ -52,7 +48,89 @@ int run_one(const Job& job, const fs::path& stamps) {
   return code;
 }
 
+/// Names the newest checkpoint of a job that goes on from it; else empty.
+std::string progress_of(const Job& job) {
+  return job.resumes && has_checkpoint(job.outputs[0]) ? read_file(job.outputs[0] / kLatestFile)
+                                                       : "";
+}
+
+int after_warning(const Job& job, bool has_advanced) {
+  if (!has_advanced) {
+    std::cerr << "bam: " << job.name << ": was stopped before it had anything to keep; it needs a "
+              << "longer time limit\n";
+    return kFailed;
+  }
+  return kGoOn;
+}
+
+/// `crashes` counts those since the newest checkpoint.
+int after_crash(const Job& job, int code, const fs::path& crashes) {
+  const int before = fs::exists(crashes) ? std::atoi(read_file(crashes).c_str()) : 0;
+  if (before >= kRestarts) {
+    std::cerr << "bam: " << job.name << ": ended with exit code " << code << " again after "
+              << before << " restarts without progress\n";
+    fs::remove(crashes);
+    return code;
+  }
+  write_file(crashes, std::to_string(before + 1));
+  std::cerr << "bam: " << job.name << ": ended with exit code " << code << "; restart "
+            << before + 1 << " of at most " << kRestarts << " without progress\n";
+  return kGoOn;
+}
+
+int code_for_batch_system(const Job& job, int code, bool has_advanced, const fs::path& crashes) {
+  if (code == kDone || has_advanced) {
+    fs::remove(crashes);
+  }
+  switch (code) {
+    case kDone:
+    case kBadInput:
+    case kInterrupted:
+    case kTerminated:
+      return code;
+    case kGoOn:
+      return after_warning(job, has_advanced);
+    default:
+      return after_crash(job, code, crashes);
+  }
+}
+
 }  // namespace
+
+bool is_done(const Job& job, const fs::path& stamps) {
+  for (const auto& output : job.outputs) {
+    if (!fs::exists(output)) {
+      return false;
+    }
+  }
+  return holds(stamps / job.name, job.recipe_hash);
+}
+
+const Job& job_named(const std::vector<Job>& jobs, const std::string& name) {
+  const auto found =
+      std::find_if(jobs.begin(), jobs.end(), [&](const Job& job) { return job.name == name; });
+  check_input(found != jobs.end(), "the recipe has no job ", name, "; --dry-run lists them");
+  return *found;
+}
+
+int run_only(const std::vector<Job>& jobs, const std::string& name, const fs::path& stamps) {
+  const Job& job = job_named(jobs, name);
+  fs::create_directories(stamps);
+  const FileLock lock(stamps / (name + ".lock"), FileLock::Mode::kAlone);
+  std::cout << job.title << std::flush;
+  if (is_done(job, stamps)) {
+    std::cout << " - done before\n";
+    return kDone;
+  }
+  std::cout << std::endl;
+  for (const auto& input : job.after) {
+    check_input(is_done(job_named(jobs, input), stamps), name, ": needs ", input,
+                ", which is not done");
+  }
+  const std::string before = progress_of(job);
+  const int code = run_one(job, stamps);
+  return code_for_batch_system(job, code, progress_of(job) != before, stamps / (name + ".crashes"));
+}
 
 int run_jobs(const std::vector<Job>& jobs, const fs::path& stamps) {
   fs::create_directories(stamps);

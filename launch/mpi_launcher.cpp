@@ -54,8 +54,8 @@ ChildCommand MpiLauncher::alone(std::vector<std::string> arguments) const {
 ChildCommand MpiLauncher::on_ranks(std::int64_t ranks, std::vector<std::string> arguments) const {
   const auto threads = std::max<std::int64_t>(1, processors.cores / ranks);
   ChildCommand command{{"mpirun", "-n", std::to_string(ranks)}, {}};
-  // mpirun hands this one to its ranks, which finish their step and write a checkpoint; at SIGINT and
-  // SIGTERM it kills them after a second.
+  // mpirun hands this one to its ranks, which finish their step and write a checkpoint; at SIGINT
+  // and SIGTERM it kills them after a second.
   command.stop_signal = SIGUSR1;
   if (is_root) {
     command.words.emplace_back("--allow-run-as-root");
@@ -80,8 +80,7 @@ ChildCommand MpiLauncher::on_ranks(std::int64_t ranks, std::vector<std::string> 
 
 MpiLauncher this_machine(std::filesystem::path hostfile) {
   return {std::filesystem::read_symlink("/proc/self/exe"), std::move(hostfile),
-          available_processors(), geteuid() == 0,
-          isatty(STDOUT_FILENO) == 1};
+          available_processors(), geteuid() == 0, isatty(STDOUT_FILENO) == 1};
 }
 
 }  // namespace bam

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "launch/child_process.h"
+#include "launch/launcher.h"
 
 namespace bam {
 
@@ -17,18 +17,25 @@ struct Processors {
 Processors available_processors();
 
 /// How programs are started on this machine, or on those of a hostfile.
-struct MpiLauncher {
-  std::filesystem::path program;  // `bam`
+struct MpiLauncher : Launcher {
+  MpiLauncher(std::filesystem::path bam, std::filesystem::path hosts, Processors available,
+              bool as_root, bool on_terminal = true)
+      : program(std::move(bam)),
+        hostfile(std::move(hosts)),
+        processors(available),
+        is_root(as_root),
+        has_terminal(on_terminal) {}
+
+  std::filesystem::path program;   // `bam`
   std::filesystem::path hostfile;  // empty: this machine alone
   Processors processors;
-  bool is_root = false;
-  bool has_terminal = true;  // else ranks print progress line by line
+  bool is_root;
+  bool has_terminal;  // else ranks print progress line by line
 
-  /// `bam arguments...` in one process that has every core.
-  ChildCommand alone(std::vector<std::string> arguments) const;
-  /// The same on `ranks` ranks under mpirun; cores are dealt to the ranks and bound. More ranks than
+  ChildCommand alone(std::vector<std::string> arguments) const override;
+  /// Under mpirun; cores are dealt to the ranks and bound. More ranks than
   /// cores share them unbound.
-  ChildCommand on_ranks(std::int64_t ranks, std::vector<std::string> arguments) const;
+  ChildCommand on_ranks(std::int64_t ranks, std::vector<std::string> arguments) const override;
 };
 
 /// For this machine and the program that is running.

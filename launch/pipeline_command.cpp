@@ -1,19 +1,21 @@
 #include "launch/pipeline_command.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <csignal>
 #include <iostream>
+#include <memory>
 
 #include "io/results_table.h"
 #include "io/text_file.h"
 #include "io/text_proto.h"
-#include "launch/command_line.h"
 #include "launch/exit_codes.h"
+#include "launch/file_lock.h"
+#include "launch/mpi_launcher.h"
+#include "launch/pipeline_options.h"
 #include "launch/recipe_jobs.h"
+#include "launch/slurm_command.h"
+#include "launch/slurm_launcher.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -22,57 +24,31 @@ namespace {
 namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
-/// Holds a run folder for this process alone; the system lets go of it whatever happens.
-class FolderLock {
- public:
-  explicit FolderLock(const fs::path& folder) : file_(open((folder / ".lock").c_str(), kFlags, 0666)) {
-    check_input(file_ >= 0, folder.string(), ": cannot be written: ", std::strerror(errno));
-    if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
-      const std::string owner = read_file(folder / ".lock");
-      close(file_);
-      throw BadInput(message_of(folder.string(), ": process ", owner, " is at work in it"));
-    }
-    const std::string owner = std::to_string(getpid());
-    check(ftruncate(file_, 0) == 0 && pwrite(file_, owner.data(), owner.size(), 0) > 0,
-          folder.string(), ": cannot be written: ", std::strerror(errno));
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-  ~FolderLock() { close(file_); }
-
- private:
-  static constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC;
-  int file_;
-};
-
 CommandLine command_line() {
-  CommandLine command{"bam pipeline run RECIPE: runs what is not done yet of a recipe", {}, {}};
-  command.options.add_options()
-      ("verb", po::value<std::string>()->required(), "run")
-      ("recipe", po::value<std::string>()->required(), "protobuf text, message Recipe")
-      ("runs", po::value<std::string>()->default_value("runs"), "folder of run folders")
-      ("ranks", po::value<std::string>(), "ranks of each training phase, instead of the recipe's")
-      ("hostfile", po::value<std::string>()->default_value(""), "Open MPI hostfile: several machines")
-      ("set", po::value<std::vector<std::string>>()->composing(), "a.b=c: changes the recipe")
-      ("dry-run", po::bool_switch(), "print the phases and their commands, run nothing");
-  command.positional.add("verb", 1).add("recipe", 1);
+  CommandLine command = pipeline_command_line(
+      "bam pipeline run RECIPE: runs what is not done yet of a recipe\n"
+      "bam pipeline slurm RECIPE: submits it as Slurm jobs");
+  command.options.add_options()("hostfile", po::value<std::string>()->default_value(""),
+                                "Open MPI hostfile: several machines")(
+      "only", po::value<std::string>(), "run this one job, whose inputs are done")(
+      "launcher", po::value<std::string>()->default_value("mpirun"),
+      "what starts ranks: mpirun, or srun inside a Slurm job");
   return command;
 }
 
-proto::Recipe recipe_of(const po::variables_map& options) {
-  std::vector<std::string> overrides;
-  if (options.contains("set")) {
-    overrides = options["set"].as<std::vector<std::string>>();
+std::unique_ptr<Launcher> launcher_of(const po::variables_map& options) {
+  const std::string name = options["launcher"].as<std::string>();
+  check_input(name == "mpirun" || name == "srun", "--launcher: ", name,
+              " is neither mpirun nor srun");
+  if (name == "srun") {
+    return std::make_unique<SlurmLauncher>(this_slurm_job());
   }
-  if (options.contains("ranks")) {
-    overrides.push_back("ranks=" + options["ranks"].as<std::string>());
-  }
-  return read_recipe(options["recipe"].as<std::string>(), overrides);
+  return std::make_unique<MpiLauncher>(this_machine(options["hostfile"].as<std::string>()));
 }
 
 int print(const std::vector<Job>& jobs) {
   for (const auto& job : jobs) {
-    std::cout << job.title << "\n";
+    std::cout << job.name << ": " << job.title << "\n";
     for (const auto& command : job.commands) {
       std::cout << "  " << command << "\n";
     }
@@ -81,38 +57,69 @@ int print(const std::vector<Job>& jobs) {
 }
 
 void print_end(const proto::Recipe& recipe, const RunFolder& folder) {
-  std::cout << "\nPerplexity by domain (± half the 95 % interval), and what each row cost\n\n"
-            << text_of(perplexity_table(read_results(folder.results()), titles_of(recipe)))
-            << "\nA control is matched to the mixture phase only: the same tokens in the same order.\n"
-            << folder.results().string() << "\n"
-            << folder.report().string() << "\n";
+  std::cout
+      << "\nPerplexity by domain (± half the 95 % interval), and what each row cost\n\n"
+      << text_of(perplexity_table(read_results(folder.results()), titles_of(recipe)))
+      << "\nA control is matched to the mixture phase only: the same tokens in the same order.\n"
+      << folder.results().string() << "\n"
+      << folder.report().string() << "\n";
 }
 
-}  // namespace
-
-int pipeline_command(std::span<const std::string> arguments) {
-  const auto options = read_command_line(command_line(), arguments);
-  if (!options) {
-    return kDone;
-  }
-  const std::string verb = (*options)["verb"].as<std::string>();
-  check_input(verb == "run", "bam pipeline ", verb, ": there is no such verb; `run` is one");
-  const proto::Recipe recipe = recipe_of(*options);
-  const RunFolder folder(fs::path((*options)["runs"].as<std::string>()) / recipe.name());
-  const MpiLauncher launcher = this_machine((*options)["hostfile"].as<std::string>());
-  const auto jobs = jobs_of(recipe, folder, launcher);
-  if ((*options)["dry-run"].as<bool>()) {
-    return print(jobs);
-  }
-  make_folder(folder.root());
-  const FolderLock lock(folder.root());
+int run_all(const proto::Recipe& recipe, const RunFolder& folder, const std::vector<Job>& jobs) {
+  const FileLock lock(folder.root() / ".lock", FileLock::Mode::kAlone);
   write_file(folder.recipe(), text_of(recipe));
-  fs::create_directories(folder.root() / "scores");
   const int code = run_jobs(jobs, folder.stamps());
   if (code == kDone) {
     print_end(recipe, folder);
   }
   return code;
+}
+
+/// Beside others of the same run.
+int run_one(const proto::Recipe& recipe, const RunFolder& folder, const std::vector<Job>& jobs,
+            const std::string& name) {
+  const FileLock lock(folder.root() / ".lock", FileLock::Mode::kWithOthers);
+  if (!fs::exists(folder.recipe()) || read_file(folder.recipe()) != text_of(recipe)) {
+    write_file(folder.recipe(), text_of(recipe));
+  }
+  return run_only(jobs, name, folder.stamps());
+}
+
+/// kGoOn is for jobs that have something to go on from.
+void fail_at_early_warning() {
+  std::signal(SIGUSR1, [](int) { _exit(kFailed); });
+}
+
+int run_command(std::span<const std::string> arguments) {
+  const auto options = read_command_line(command_line(), arguments);
+  if (!options) {
+    return kDone;
+  }
+  if (options->contains("only")) {
+    fail_at_early_warning();
+  }
+  const std::string verb = (*options)["verb"].as<std::string>();
+  check_input(verb == "run", "bam pipeline ", verb,
+              ": there is no such verb; `run` and `slurm` are");
+  const proto::Recipe recipe = recipe_of(*options);
+  const RunFolder folder = run_folder_of(*options, recipe);
+  const auto launcher = launcher_of(*options);
+  const auto jobs = jobs_of(recipe, folder, *launcher);
+  if ((*options)["dry-run"].as<bool>()) {
+    return print(jobs);
+  }
+  make_folder(folder.root());
+  fs::create_directories(folder.root() / "scores");
+  return options->contains("only")
+             ? run_one(recipe, folder, jobs, (*options)["only"].as<std::string>())
+             : run_all(recipe, folder, jobs);
+}
+
+}  // namespace
+
+int pipeline_command(std::span<const std::string> arguments) {
+  const bool is_slurm = !arguments.empty() && arguments.front() == "slurm";
+  return is_slurm ? slurm_command(arguments) : run_command(arguments);
 }
 
 }  // namespace bam

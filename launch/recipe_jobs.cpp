@@ -48,7 +48,7 @@ std::string text_hash(const fs::path& path) {
 /// Makes the jobs one after the other, remembering the hashes that later ones build on.
 class JobList {
  public:
-  JobList(const proto::Recipe& recipe, const RunFolder& folder, const MpiLauncher& launcher)
+  JobList(const proto::Recipe& recipe, const RunFolder& folder, const Launcher& launcher)
       : recipe_(recipe), folder_(folder), launcher_(launcher) {}
 
   std::vector<Job> make() {
@@ -82,6 +82,14 @@ class JobList {
     jobs_.push_back(std::move(job));
   }
 
+  /// Says where the last job stands among the others.
+  void place(std::string stage, std::vector<std::string> after, std::int64_t ranks = 1) {
+    Job& job = jobs_.back();
+    job.stage = std::move(stage);
+    job.after = std::move(after);
+    job.ranks = ranks;
+  }
+
   void add_data() {
     std::vector<std::string> words = {"data"};
     std::vector<std::string> parts = {"data", std::to_string(recipe_.vocabulary()),
@@ -100,12 +108,16 @@ class JobList {
     words.insert(words.end(), {"--vocabulary", std::to_string(recipe_.vocabulary()), "--out",
                                folder_.data().string()});
     if (recipe_.has_validation_share()) {
-      words.insert(words.end(),
-                   {"--validation-share", std::to_string(recipe_.validation_share())});
+      words.insert(words.end(), {"--validation-share", std::to_string(recipe_.validation_share())});
     }
-    add({"data", message_of("tokenizer and token data of ", recipe_.domains_size(), " domains"),
-         hash_of_parts(parts), std::move(outputs), {}, {}},
+    add({"data",
+         message_of("tokenizer and token data of ", recipe_.domains_size(), " domains"),
+         hash_of_parts(parts),
+         std::move(outputs),
+         {},
+         {}},
         {launcher_.alone(words)});
+    place("data", {});
   }
 
   void add_training(const proto::Phase& phase) {
@@ -117,13 +129,19 @@ class JobList {
     const std::int64_t ranks = recipe_.ranks();
     add({"train-" + name,
          message_of("train ", name, " (", name_of(phase.kind()), "): ", config.training().steps(),
-                    " steps of ", phase_tokens(config) / std::max<std::int64_t>(1, config.training().steps()),
+                    " steps of ",
+                    phase_tokens(config) / std::max<std::int64_t>(1, config.training().steps()),
                     " tokens on ", ranks, ranks == 1 ? " rank" : " ranks"),
-         hash_of_parts({"train", independent_text(phase), hashes_.at("data"), parent_hashes(phase)}),
-         {folder_.phase(name)}, {}, {}},
+         hash_of_parts(
+             {"train", independent_text(phase), hashes_.at("data"), parent_hashes(phase)}),
+         {folder_.phase(name)},
+         {},
+         {}},
         {launcher_.on_ranks(ranks, {"train", folder_.config_of(name).string(), "--out",
                                     folder_.phase(name).string()})});
     write_config_first(name, text_of(config));
+    place(name_of(phase.kind()), training_inputs(phase), ranks);
+    jobs_.back().resumes = true;
   }
 
   void add_upcycling(const proto::Phase& phase) {
@@ -134,11 +152,15 @@ class JobList {
       words.push_back(folder_.phase(parent).string());
     }
     words.insert(words.end(), {"--out", folder_.upcycled(name).string()});
-    add({"upcycle-" + name, message_of("upcycle ", name, " from ", phase.parents_size(), " models"),
+    add({"upcycle-" + name,
+         message_of("upcycle ", name, " from ", phase.parents_size(), " models"),
          hash_of_parts({"upcycle", independent_text(phase), parent_hashes(phase)}),
-         {folder_.upcycled(name)}, {}, {}},
+         {folder_.upcycled(name)},
+         {},
+         {}},
         {launcher_.alone(words)});
     write_config_first(name, text_of(resolved_config(recipe_, phase, folder_)));
+    place("upcycling", training_jobs(phase.parents()));
   }
 
   void add_evaluation(const proto::Phase& phase) {
@@ -150,16 +172,22 @@ class JobList {
                    {"--data", domain.name() + "=" + folder_.data_of(domain.name()).string()});
     }
     words.insert(words.end(), {"--tokens", tokens, "--json", folder_.scores_of(name).string()});
-    add({"evaluate-" + name, message_of("evaluate ", name, " on every domain"),
+    add({"evaluate-" + name,
+         message_of("evaluate ", name, " on every domain"),
          hash_of_parts({"evaluate", tokens, hashes_.at("train-" + name)}),
-         {folder_.scores_of(name)}, {}, {}},
+         {folder_.scores_of(name)},
+         {},
+         {}},
         {launcher_.on_ranks(recipe_.ranks(), words)});
+    place("evaluation", {"data", "train-" + name}, recipe_.ranks());
   }
 
   void add_results() {
     std::vector<std::string> parts = {"results"};
+    std::vector<std::string> evaluations;
     for (const auto& phase : recipe_.phases()) {
-      parts.push_back(hashes_.at("evaluate-" + phase.name()));
+      evaluations.push_back("evaluate-" + phase.name());
+      parts.push_back(hashes_.at(evaluations.back()));
     }
     Job job{"results", "results.json", hash_of_parts(parts), {folder_.results()}, {}, {}};
     hashes_[job.name] = job.recipe_hash;
@@ -168,22 +196,46 @@ class JobList {
       return static_cast<int>(kDone);
     };
     jobs_.push_back(std::move(job));
+    place("results", std::move(evaluations));
   }
 
   void add_report() {
-    add({"report", "report.html", hash_of_parts({hashes_.at("results"), text_of(recipe_)}),
-         {folder_.report()}, {}, {}},
+    add({"report",
+         "report.html",
+         hash_of_parts({hashes_.at("results"), text_of(recipe_)}),
+         {folder_.report()},
+         {},
+         {}},
         {launcher_.alone({"report", folder_.root().string()})});
+    place("report", {"results"});
   }
 
   /// Has the last job write its config before it runs.
   void write_config_first(const std::string& phase, std::string config) {
     Job& job = jobs_.back();
-    job.run = [run = std::move(job.run), path = folder_.config_of(phase), text = std::move(config)] {
+    job.run = [run = std::move(job.run), path = folder_.config_of(phase),
+               text = std::move(config)] {
       fs::create_directories(path.parent_path());
       write_file(path, text);
       return run();
     };
+  }
+
+  static std::vector<std::string> training_jobs(
+      const google::protobuf::RepeatedPtrField<std::string>& phases) {
+    std::vector<std::string> names;
+    for (const auto& phase : phases) {
+      names.push_back("train-" + phase);
+    }
+    return names;
+  }
+
+  static std::vector<std::string> training_inputs(const proto::Phase& phase) {
+    auto inputs = phase.kind() == proto::Phase::MIXTURE
+                      ? std::vector<std::string>{"upcycle-" + phase.name()}
+                      : training_jobs(phase.parents());
+    inputs.insert(inputs.begin(), "data");
+    return inputs;
   }
 
   /// The phase's config as it is wherever the run folder lies.
@@ -201,7 +253,7 @@ class JobList {
 
   const proto::Recipe& recipe_;
   const RunFolder& folder_;
-  const MpiLauncher& launcher_;
+  const Launcher& launcher_;
   std::map<std::string, std::string> hashes_;
   std::vector<Job> jobs_;
 };
@@ -209,7 +261,7 @@ class JobList {
 }  // namespace
 
 std::vector<Job> jobs_of(const proto::Recipe& recipe, const RunFolder& folder,
-                         const MpiLauncher& launcher) {
+                         const Launcher& launcher) {
   return JobList(recipe, folder, launcher).make();
 }
 

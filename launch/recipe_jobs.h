@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "launch/jobs.h"
-#include "launch/mpi_launcher.h"
+#include "launch/launcher.h"
 #include "launch/recipe.h"
 
 namespace bam {
@@ -13,6 +13,6 @@ namespace bam {
 /// hash covers its config and its inputs' hashes; the text of the domains counts byte for byte.
 /// Throws BadInput where a text file cannot be read.
 std::vector<Job> jobs_of(const proto::Recipe& recipe, const RunFolder& folder,
-                         const MpiLauncher& launcher);
+                         const Launcher& launcher);
 
 }  // namespace bam

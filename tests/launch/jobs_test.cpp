@@ -7,8 +7,10 @@
 #include <thread>
 
 #include "io/text_file.h"
+#include "launch/child_output.h"
 #include "launch/child_process.h"
 #include "launch/exit_codes.h"
+#include "launch/file_lock.h"
 #include "runtime/check.h"
 #include "tests/io/temporary_folder.h"
 
@@ -68,6 +70,133 @@ TEST(Jobs, StopAtAFailureAndGoOnOverWhatItLeft) {
   EXPECT_EQ(runs, 2);
   EXPECT_EQ(later_runs, 1);
   EXPECT_FALSE(std::filesystem::exists(folder / "a.stale"));
+}
+
+/// Training, as far as restarts are concerned: leaves `checkpoint` (where not empty) and ends with
+/// `code`.
+Job resuming_job(const TemporaryFolder& folder, const std::string& checkpoint, int code) {
+  Job job{"train", "train", "1", {folder / "train"}, {}, {}};
+  job.resumes = true;
+  job.run = [path = folder / "train", checkpoint, code] {
+    std::filesystem::create_directories(path);
+    if (!checkpoint.empty()) {
+      write_file(path / "latest", checkpoint);
+    }
+    return code;
+  };
+  return job;
+}
+
+TEST(OnlyOneJob, IsRunOnceAndRefusedBeforeItsInputs) {
+  const TemporaryFolder folder;
+  int runs = 0;
+  std::vector<Job> jobs = {writing_job(folder, "a", "1", runs),
+                           writing_job(folder, "b", "2", runs)};
+  jobs[1].after = {"a"};
+  EXPECT_THROW(run_only(jobs, "b", folder / "stamps"), BadInput);
+  EXPECT_THROW(run_only(jobs, "c", folder / "stamps"), BadInput);
+  EXPECT_EQ(runs, 0);
+  for (const char* name : {"a", "b", "a", "b"}) {
+    EXPECT_EQ(run_only(jobs, name, folder / "stamps"), kDone);
+  }
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(OnlyOneJob, IsRefusedWhileAnotherProcessIsAtIt) {
+  const TemporaryFolder folder;
+  int runs = 0;
+  const std::vector<Job> jobs = {writing_job(folder, "a", "1", runs)};
+  std::filesystem::create_directories(folder / "stamps");
+  const FileLock other(folder / "stamps" / "a.lock", FileLock::Mode::kAlone);
+  try {
+    run_only(jobs, "a", folder / "stamps");
+    FAIL() << "was not refused";
+  } catch (const BadInput& error) {
+    EXPECT_NE(std::string(error.what()).find("process " + std::to_string(getpid())),
+              std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(runs, 0);
+}
+
+TEST(OnlyOneJob, GoesOnAfterAWarningThatLeftACheckpoint) {
+  const TemporaryFolder folder;
+  const auto run = [&](const std::string& checkpoint, int code) {
+    return run_only({resuming_job(folder, checkpoint, code)}, "train", folder / "stamps");
+  };
+  EXPECT_EQ(run("step-5", kGoOn), kGoOn);
+  EXPECT_EQ(run("step-9", kGoOn), kGoOn);
+  EXPECT_EQ(run("step-9", kGoOn), kFailed);
+  EXPECT_EQ(run("", kTerminated), kTerminated);
+  EXPECT_EQ(run("", kBadInput), kBadInput);
+  EXPECT_EQ(run("step-12", kDone), kDone);
+}
+
+TEST(OnlyOneJob, IsRestartedThriceWithoutProgress) {
+  const TemporaryFolder folder;
+  const auto run = [&](const std::string& checkpoint) {
+    return run_only({resuming_job(folder, checkpoint, 137)}, "train", folder / "stamps");
+  };
+  EXPECT_EQ(run(""), kGoOn);
+  EXPECT_EQ(run(""), kGoOn);
+  for (int i = 0; i < kRestarts; ++i) {
+    EXPECT_EQ(run("step-5"), kGoOn) << i;
+  }
+  EXPECT_EQ(run("step-5"), 137);
+}
+
+TEST(FileLock, IsSharedOnlyAmongThoseWhoShare) {
+  const TemporaryFolder folder;
+  {
+    const FileLock one(folder / "lock", FileLock::Mode::kWithOthers);
+    EXPECT_NO_THROW(FileLock(folder / "lock", FileLock::Mode::kWithOthers));
+    EXPECT_THROW(FileLock(folder / "lock", FileLock::Mode::kAlone), BadInput);
+  }
+  EXPECT_NO_THROW(FileLock(folder / "lock", FileLock::Mode::kAlone));
+}
+
+TEST(ChildProcess, ItsOutputAndErrorsCanBeRead) {
+  const ChildOutput output = output_of({"sh", "-c", "echo out; echo err >&2; exit 3"});
+  EXPECT_EQ(output.code, 3);
+  EXPECT_EQ(output.text, "out\n");
+  EXPECT_EQ(output.errors, "err\n");
+}
+
+/// What run_child returns where this process gets a signal while the script runs.
+int code_when_signalled(int number, ChildCommand command) {
+  // The sender inherits the block, so that the signal finds the thread that waits for the child.
+  sigset_t held;
+  sigemptyset(&held);
+  sigaddset(&held, number);
+  pthread_sigmask(SIG_BLOCK, &held, nullptr);
+  std::thread sender([number] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    kill(getpid(), number);
+  });
+  pthread_sigmask(SIG_UNBLOCK, &held, nullptr);
+  const int code = run_child(command);
+  sender.join();
+  return code;
+}
+
+TEST(ChildProcess, AWarningAsksTheChildToStop) {
+  const auto script = [](const std::string& code) {
+    return std::vector<std::string>{
+        "bash", "-c",
+        "trap 'exit " + code + "' USR1; for i in {1..100}; do sleep 0.1; done; exit 9"};
+  };
+  EXPECT_EQ(code_when_signalled(SIGUSR1, {script("138"), {}, SIGUSR1}), kGoOn);
+  EXPECT_EQ(code_when_signalled(SIGUSR1, {script("143"), {}, SIGUSR1}), kGoOn);
+  EXPECT_EQ(code_when_signalled(SIGUSR1, {script("0"), {}, SIGUSR1}), kDone);
+}
+
+TEST(ChildProcess, IsNotToldTwiceOfATermination) {
+  const ChildCommand command{
+      {"bash", "-c", "trap 'exit 9' USR1 TERM; for i in {1..8}; do sleep 0.1; done"},
+      {},
+      SIGUSR1,
+      true};
+  EXPECT_EQ(code_when_signalled(SIGTERM, command), kTerminated);
 }
 
 TEST(ChildProcess, ReturnsTheExitCode) {

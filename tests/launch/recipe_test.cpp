@@ -4,6 +4,7 @@
 
 #include "io/run_config.h"
 #include "io/text_file.h"
+#include "launch/mpi_launcher.h"
 #include "launch/recipe_jobs.h"
 #include "launch/recipe_results.h"
 #include "runtime/check.h"
@@ -100,16 +101,7 @@ std::vector<Job> small_jobs(const TemporaryFolder& folder, const std::string& ru
                      "'seed' " + more + "}");
   auto recipe = read_recipe(folder / "recipe.textproto");
   recipe.mutable_domains(0)->set_files(0, (folder / "law.txt").string());
-  return jobs_of(recipe, RunFolder(folder / run), {"bam", "", {4, 2}, false});
-}
-
-const Job& job_named(const std::vector<Job>& jobs, const std::string& name) {
-  for (const Job& job : jobs) {
-    if (job.name == name) {
-      return job;
-    }
-  }
-  throw Error("no job " + name);
+  return jobs_of(recipe, RunFolder(folder / run), MpiLauncher("bam", "", {4, 2}, false));
 }
 
 TEST(RecipeJobs, HashesFollowWhatAJobDependsOn) {
