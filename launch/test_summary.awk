@@ -1,5 +1,5 @@
 # Reads ctest's JUnit file: prints each skipped test with its reason, then `N passed, N failed`.
-# ci=true makes a skipped multi-rank test (label `ranks`) a failure; ran is ctest's exit code.
+# ci=true makes a skipped multi-rank or Slurm test (label `ranks` or `slurm`) a failure; ran is ctest's exit code.
 
 function plain(text) {
   gsub(/&lt;/, "<", text); gsub(/&gt;/, ">", text); gsub(/&quot;/, "\"", text)
@@ -11,9 +11,9 @@ function attribute(name) {
     plain(substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4)) : ""
 }
 
-/<testcase / { test = attribute("name"); status = attribute("status"); ranks = 0; reason = ""; next_line = 0 }
+/<testcase / { test = attribute("name"); status = attribute("status"); needed = 0; reason = ""; next_line = 0 }
 /<skipped / { if (reason == "") reason = attribute("message") }
-/name="cmake_labels"/ { ranks = (";" attribute("value") ";") ~ /;ranks;/ }
+/name="cmake_labels"/ { needed = (";" attribute("value") ";") ~ /;(ranks|slurm);/ }
 next_line { reason = plain($0); sub(/<.*/, "", reason); next_line = 0 }
 status == "notrun" && /: Skipped$/ { next_line = 1 }
 /<\/testcase>/ {
@@ -21,8 +21,8 @@ status == "notrun" && /: Skipped$/ { next_line = 1 }
   else if (status == "fail") { failed++; failures = failures "failed: " test "\n" }
   else {
     print "skipped: " test ": " reason
-    if (ranks && ci == "true") {
-      failed++; failures = failures "failed: " test ": multi-rank tests must run in CI\n"
+    if (needed && ci == "true") {
+      failed++; failures = failures "failed: " test ": multi-rank and Slurm tests must run in CI\n"
     }
   }
 }
