@@ -13,6 +13,9 @@ function attribute(name) {
 
 /<testcase / { test = attribute("name"); status = attribute("status"); needed = 0; reason = ""; next_line = 0 }
 /<skipped / { if (reason == "") reason = attribute("message") }
+/<system-out>/ && reason ~ /^SKIP_RETURN_CODE/ {  # a script's reason is what it printed
+  reason = plain($0); sub(/.*<system-out>/, "", reason); sub(/<.*/, "", reason)
+}
 /name="cmake_labels"/ { needed = (";" attribute("value") ";") ~ /;(ranks|slurm);/ }
 next_line { reason = plain($0); sub(/<.*/, "", reason); next_line = 0 }
 status == "notrun" && /: Skipped$/ { next_line = 1 }
