@@ -120,7 +120,8 @@ nlohmann::json report_score(const std::string& name, const DomainScore& score) {
   const Interval bits = bootstrap(score.documents, bits_per_byte_of);
   std::cout << name << ": perplexity " << perplexity.value << " [" << perplexity.low << ", "
             << perplexity.high << "], bits per byte " << bits.value << " [" << bits.low << ", "
-            << bits.high << "]" << std::endl;
+            << bits.high << "], " << score.documents.size() << " documents"
+            << (score.documents.size() < 2 ? ": too few for intervals" : "") << std::endl;
   return {{"loss", score.loss()},
           {"perplexity", interval_json(perplexity)},
           {"bits_per_byte", interval_json(bits)},

@@ -43,7 +43,10 @@ std::unique_ptr<Launcher> launcher_of(const po::variables_map& options) {
   if (name == "srun") {
     return std::make_unique<SlurmLauncher>(this_slurm_job());
   }
-  return std::make_unique<MpiLauncher>(this_machine(options["hostfile"].as<std::string>()));
+  const std::string hostfile = options["hostfile"].as<std::string>();
+  check_input(hostfile.empty() || fs::exists(hostfile), "--hostfile: ", hostfile,
+              ": there is no such file");
+  return std::make_unique<MpiLauncher>(this_machine(hostfile));
 }
 
 int print(const std::vector<Job>& jobs) {

@@ -1,5 +1,7 @@
 #include "launch/pipeline_options.h"
 
+#include "runtime/check.h"
+
 namespace bam {
 
 namespace po = boost::program_options;
@@ -22,7 +24,9 @@ proto::Recipe recipe_of(const po::variables_map& options) {
     overrides = options["set"].as<std::vector<std::string>>();
   }
   if (options.contains("ranks")) {
-    overrides.push_back("ranks=" + options["ranks"].as<std::string>());
+    const std::string ranks = options["ranks"].as<std::string>();
+    check_input(ranks != "0", "--ranks: 0 where a positive number was expected");
+    overrides.push_back("ranks=" + ranks);
   }
   return read_recipe(options["recipe"].as<std::string>(), overrides);
 }
