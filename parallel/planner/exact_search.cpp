@@ -1,0 +1,106 @@
+#include "parallel/planner/exact_search.h"
+
+#include <algorithm>
+
+#include "parallel/planner/cover_search.h"
+
+namespace bam {
+namespace {
+
+/// A placement counts as better from this part on.
+constexpr double kBetter = 1e-9;
+constexpr int kMostExperts = 16;
+constexpr int kMostRanks = 8;
+constexpr int kMostProvableSlots = 5;
+
+Draft draft_of(const PlacementProblem& problem, const SmallProblem& small,
+               const std::vector<std::vector<int>>& experts_on) {
+  Draft draft(problem);
+  for (std::size_t rank = 0; rank < experts_on.size(); ++rank) {
+    for (const int expert : experts_on[rank]) {
+      draft.add(expert, static_cast<int>(rank));
+    }
+  }
+  for (const int expert : small.idle) {
+    int rank = 0;
+    while (draft.free_slots(rank) == 0) {
+      ++rank;
+    }
+    draft.add(expert, rank);
+  }
+  draft.refresh();
+  return draft;
+}
+
+/// Every number of copies that leaves the expert's part below `time`.
+std::vector<std::vector<int>> all_copies(const SmallProblem& small, double time) {
+  std::vector<std::vector<int>> copies;
+  for (const int least : small.least_copies(time)) {
+    auto& choices = copies.emplace_back();
+    for (int count = least; count <= small.rank_count; ++count) {
+      choices.push_back(count);
+    }
+  }
+  return copies;
+}
+
+/// The draft's own numbers of copies, and one more and one less.
+std::vector<std::vector<int>> similar_copies(const SmallProblem& small, const Draft& draft) {
+  std::vector<std::vector<int>> copies;
+  for (const int expert : small.experts) {
+    auto& choices = copies.emplace_back();
+    const int own = draft.copies(expert);
+    for (int count = std::max(1, own - 1); count <= std::min(small.rank_count, own + 1); ++count) {
+      choices.push_back(count);
+    }
+  }
+  return copies;
+}
+
+enum class Copies { kSimilar, kAll };
+
+/// Halves the range between bound and cost again and again, starting close to the bound, where few
+/// fillings come into question. Only with all copies is what was not found ruled out.
+void narrow(Bounded& best, const SmallProblem& small, Copies copies, std::int64_t steps) {
+  const PlacementProblem& problem = best.draft.problem();
+  CoverSearch search(small, copies == Copies::kAll ? all_copies(small, best.draft.cost())
+                                                   : similar_copies(small, best.draft));
+  double low = best.bound;
+  double stride = (best.draft.cost() - low) / (copies == Copies::kAll ? 64 : 2);
+  while (best.draft.cost() > low * (1 + kBetter) && stride > low * kBetter && search.can_list() &&
+         search.steps() < steps) {
+    const double cost = best.draft.cost();
+    const double time = std::min(low + stride, cost * (1 - kBetter));
+    if (const auto better = search.below(time, steps)) {
+      best.draft = draft_of(problem, small, *better);
+      stride = (best.draft.cost() - low) / 2;
+    } else if (search.has_given_up()) {
+      stride /= 4;  // closer to the bound there are fewer fillings
+    } else {
+      low = time < cost * (1 - kBetter) ? time : cost;
+      stride *= 2;
+    }
+    best.bound = copies == Copies::kAll ? low : best.bound;
+  }
+}
+
+}  // namespace
+
+bool is_small(const PlacementProblem& problem) {
+  return problem.experts() <= kMostExperts && problem.rank_count() <= kMostRanks;
+}
+
+bool is_provable(const PlacementProblem& problem) {
+  return is_small(problem) &&
+         std::all_of(problem.ranks.begin(), problem.ranks.end(),
+                     [](const RankRoom& room) { return room.slots <= kMostProvableSlots; });
+}
+
+Bounded closed(Bounded start, std::int64_t steps) {
+  const SmallProblem small(start.draft.problem());
+  narrow(start, small, Copies::kSimilar, steps / 4);
+  narrow(start, small, Copies::kAll, steps);
+  return start;
+}
+
+}  // namespace bam
