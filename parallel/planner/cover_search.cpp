@@ -11,7 +11,6 @@ namespace {
 
 /// Part of the whole load: far above rounding, far below what placements differ by.
 constexpr double kRounding = 1e-10;
-constexpr std::size_t kMostFillings = std::size_t{1} << 19;
 constexpr std::size_t kMostExperts = 16;
 
 /// Experts named by a mask of digits, one after the other.
@@ -70,8 +69,9 @@ std::size_t CoverSearch::StateHash::operator()(const State& state) const {
   return hash;
 }
 
-CoverSearch::CoverSearch(const SmallProblem& problem, const std::vector<std::vector<int>>& copies)
-    : problem_(problem) {
+CoverSearch::CoverSearch(const SmallProblem& problem, const std::vector<std::vector<int>>& copies,
+                         std::size_t most_fillings)
+    : problem_(problem), most_fillings_(most_fillings) {
   for (const auto& kind : problem.classes) {
     all_.emplace_back(problem.loads, copies, kind.room.slots);
     steps_ += all_.back().size();
@@ -118,9 +118,9 @@ bool CoverSearch::list_fillings(double time) {
     const double speed = problem_.classes[kind].room.speed;
     const double least =
         problem_.total - time * (problem_.speed - speed) - kRounding * problem_.total;
-    listed_.push_back(all_[kind].between(least, time * speed, kMostFillings));
+    listed_.push_back(all_[kind].between(least, time * speed, most_fillings_));
     steps_ += static_cast<std::int64_t>(listed_.back().size());
-    if (listed_.back().size() == kMostFillings) {
+    if (listed_.back().size() == most_fillings_) {
       return false;
     }
   }

@@ -38,8 +38,10 @@ struct SmallProblem {
 /// left.
 class CoverSearch {
  public:
-  /// Experts may be divided as `copies` says: [expert][choice].
-  CoverSearch(const SmallProblem& problem, const std::vector<std::vector<int>>& copies);
+  /// Experts may be divided as `copies` says: [expert][choice]. Gives up where a rank has more than
+  /// so many fillings to choose from.
+  CoverSearch(const SmallProblem& problem, const std::vector<std::vector<int>>& copies,
+              std::size_t most_fillings);
 
   /// Experts on each rank in a placement faster than `time` (idle ones left out). None: there is
   /// none, or else has_given_up.
@@ -90,6 +92,7 @@ class CoverSearch {
 
   const SmallProblem& problem_;
   std::vector<Fillings> all_;  // [class]
+  std::size_t most_fillings_;
   std::int64_t steps_ = 0;
   std::int64_t step_limit_ = 0;
   bool has_given_up_ = false;

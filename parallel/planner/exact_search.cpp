@@ -12,6 +12,11 @@ constexpr double kBetter = 1e-9;
 constexpr int kMostExperts = 16;
 constexpr int kMostRanks = 8;
 constexpr int kMostProvableSlots = 5;
+/// Fillings of a rank to choose from, where all have to be ruled out and where some will do.
+constexpr std::size_t kMostFillings = std::size_t{1} << 19;
+constexpr std::size_t kFewFillings = std::size_t{1} << 14;
+/// Copies more or less than a draft has that are tried first.
+constexpr int kSpread = 2;
 
 Draft draft_of(const PlacementProblem& problem, const SmallProblem& small,
                const std::vector<std::vector<int>>& experts_on) {
@@ -44,13 +49,14 @@ std::vector<std::vector<int>> all_copies(const SmallProblem& small, double time)
   return copies;
 }
 
-/// The draft's own numbers of copies, and one more and one less.
+/// Numbers of copies close to the draft's own.
 std::vector<std::vector<int>> similar_copies(const SmallProblem& small, const Draft& draft) {
   std::vector<std::vector<int>> copies;
   for (const int expert : small.experts) {
     auto& choices = copies.emplace_back();
     const int own = draft.copies(expert);
-    for (int count = std::max(1, own - 1); count <= std::min(small.rank_count, own + 1); ++count) {
+    for (int count = std::max(1, own - kSpread); count <= std::min(small.rank_count, own + kSpread);
+         ++count) {
       choices.push_back(count);
     }
   }
@@ -63,10 +69,12 @@ enum class Copies { kSimilar, kAll };
 /// fillings come into question. Only with all copies is what was not found ruled out.
 void narrow(Bounded& best, const SmallProblem& small, Copies copies, std::int64_t steps) {
   const PlacementProblem& problem = best.draft.problem();
-  CoverSearch search(small, copies == Copies::kAll ? all_copies(small, best.draft.cost())
-                                                   : similar_copies(small, best.draft));
+  const bool is_proof = copies == Copies::kAll;
+  CoverSearch search(
+      small, is_proof ? all_copies(small, best.draft.cost()) : similar_copies(small, best.draft),
+      is_proof ? kMostFillings : kFewFillings);
   double low = best.bound;
-  double stride = (best.draft.cost() - low) / (copies == Copies::kAll ? 64 : 2);
+  double stride = (best.draft.cost() - low) / (is_proof ? 64 : 2);
   while (best.draft.cost() > low * (1 + kBetter) && stride > low * kBetter && search.can_list() &&
          search.steps() < steps) {
     const double cost = best.draft.cost();
@@ -80,7 +88,7 @@ void narrow(Bounded& best, const SmallProblem& small, Copies copies, std::int64_
       low = time < cost * (1 - kBetter) ? time : cost;
       stride *= 2;
     }
-    best.bound = copies == Copies::kAll ? low : best.bound;
+    best.bound = is_proof ? low : best.bound;
   }
 }
 

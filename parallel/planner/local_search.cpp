@@ -20,6 +20,8 @@ constexpr std::array kPartSizes = {1.03, 1.01, 1.003, 1.0, 0.95, 0.92, 0.9,
 constexpr std::size_t kStarts = 3;
 /// Exchanges of a disturbance.
 constexpr int kExchanges = 3;
+/// One in so many of them changes how many replicas experts have.
+constexpr int kReplacesOneIn = 3;
 
 /// Numbers drawn one after the other.
 class Dice {
@@ -82,8 +84,24 @@ class LocalSearch {
   void disturb(Draft& draft) {
     int rank = finder_.trial().slowest(draft).rank;
     for (int exchange = 0; exchange < kExchanges; ++exchange) {
-      swap_any(draft, rank, dice_.below(draft.problem().rank_count()));
+      if (dice_.below(kReplacesOneIn) == 0) {
+        replace_any(draft, rank);
+      } else {
+        swap_any(draft, rank, dice_.below(draft.problem().rank_count()));
+      }
       rank = dice_.below(draft.problem().rank_count());
+    }
+  }
+
+  /// Gives a replica's slot to any other expert.
+  void replace_any(Draft& draft, int rank) {
+    if (draft.experts_on(rank).empty()) {
+      return;
+    }
+    const int expert = dice_.one_of(draft.experts_on(rank));
+    const int other = dice_.below(draft.problem().experts());
+    if (draft.copies(expert) > 1 && draft.may_take(rank, other)) {
+      apply({Step::Kind::kReplace, rank, rank, other, expert}, draft);
     }
   }
 

@@ -10,7 +10,7 @@ namespace bam {
 /// proof of a problem of up to 16 experts and 8 ranks.
 struct PlaceEffort {
   std::int64_t search_steps = 400'000;    // of the local search, for each window (up to 8)
-  std::int64_t proof_steps = 24'000'000;  // of the exact search; 0: none
+  std::int64_t proof_steps = 18'000'000;  // of the exact search; 0: none
   double gap = 1e-4;                      // good enough where nothing is proven
   std::uint64_t seed = 1;
 };
