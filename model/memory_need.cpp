@@ -20,6 +20,11 @@ double attention_bytes(const ModelConfig& config, double rows, double experts, d
                  key_values * 2 * static_cast<double>(config.kv_width()) * element);
 }
 
+// What a norm reads (fp32), its statistics and its output.
+double norm_bytes(double rows, double d, double element) {
+  return rows * (d * kFloat + 2 * kFloat + d * element);
+}
+
 double router_bytes(double rows, double experts) { return rows * (experts + 1) * kFloat; }
 
 double layer_bytes(const ModelConfig& config, const LayerPlacement& placement, int rank,
@@ -28,7 +33,7 @@ double layer_bytes(const ModelConfig& config, const LayerPlacement& placement, i
   const auto own = static_cast<double>(rows.own);
   const auto group = static_cast<double>(rows.group);
   const double ffn_row = 2 * static_cast<double>(config.ffn_hidden) * element;  // gate and up
-  double bytes = own * (d * kFloat + 2 * kFloat + d * element);  // input, norm's statistics, h
+  double bytes = norm_bytes(own, d, element);
   if (config.has_attention_experts()) {
     const AttentionMixture& mixture = *config.mixture->attention;
     const double experts = held(placement.attention, rank);
@@ -73,8 +78,8 @@ MemoryNeed memory_need(const ModelConfig& config, const Placement& placement, in
   for (const LayerPlacement& layer : placement.layers) {
     need.activations += layer_bytes(config, layer, rank, rows, element);
   }
-  const auto d = static_cast<double>(config.d_model);
-  need.activations += static_cast<double>(rows.own) * (d * kFloat + 2 * kFloat + d * element);
+  need.activations += norm_bytes(static_cast<double>(rows.own),
+                                 static_cast<double>(config.d_model), element);
   return need;
 }
 
