@@ -6,10 +6,9 @@
 
 #include "io/batches.h"
 #include "io/checkpoint_reader.h"
-#include "io/metrics.h"
 #include "io/run_config.h"
 #include "io/validation_data.h"
-#include "launch/progress.h"
+#include "launch/step_log.h"
 #include "launch/stop_signal.h"
 #include "parallel/learning_rate.h"
 #include "parallel/trainer.h"
@@ -25,8 +24,8 @@ class TrainingRun {
   TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
               const std::string& config_name, std::filesystem::path folder);
 
-  /// Has this step recorded in `trace-rank-R.json` in the run's folder. Throws BadInput unless the run
-  /// is still to train it.
+  /// Has this step recorded in `trace-rank-R.json` in the run's folder. Throws BadInput unless the
+  /// run is still to train it.
   void trace_step(std::int64_t step);
   /// Trains to the last step, or to the step at which a signal was seen; writes a checkpoint there.
   /// Returns the exit code.
@@ -34,17 +33,13 @@ class TrainingRun {
 
  private:
   void start_from_checkpoint(const CheckpointReader& checkpoint, bool resumes);
-  void open_validation();
   Batch batch(std::int64_t step, std::int64_t micro_step);
   StepReport train_step();
   StepReport traced_step(const StepInput& input);
   void after_step(const StepReport& report, double seconds, int signal);
   void validate(nlohmann::json& line);
-  void report_step(const StepReport& report, double seconds, nlohmann::json line);
   void write_checkpoint();
   int agreed_signal();
-  double step_flops() const;
-  double tokens_per_step() const;
 
   Stream& stream_;
   Communicator& world_;
@@ -58,16 +53,14 @@ class TrainingRun {
   LearningRate learning_rate_;
   TrainingData data_;
   std::vector<ValidationData> validation_;
-  std::string tokenizer_;        // the SentencePiece model's bytes
+  std::string tokenizer_;  // the SentencePiece model's bytes
   std::vector<Lineage> parents_;
-  std::int64_t step_ = 0;        // done
+  std::int64_t step_ = 0;  // done
   std::int64_t traced_step_ = 0;
   std::int64_t tokens_before_ = 0;  // trained on before this phase
-  double seconds_ = 0;           // of training in this phase
-  double ceiling_ = 0;           // of all ranks
-  TransferTimes transfers_;      // of the last step, on this rank
-  std::optional<MetricsLog> metrics_;  // rank 0
-  ProgressPrinter printer_;
+  double seconds_ = 0;              // of training in this phase
+  TransferTimes transfers_;         // of the last step, on this rank
+  std::optional<StepLog> log_;      // rank 0
 };
 
 }  // namespace bam

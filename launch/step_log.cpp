@@ -1,0 +1,65 @@
+#include "launch/step_log.h"
+
+#include "launch/routing_json.h"
+#include "launch/training_setup.h"
+
+namespace bam {
+namespace {
+
+std::vector<std::string> names_of(const std::vector<DomainShare>& domains) {
+  std::vector<std::string> names;
+  for (const DomainShare& domain : domains) {
+    names.push_back(domain.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+StepLog::StepLog(const std::filesystem::path& folder, std::int64_t last_step,
+                 const RunConfig& config, double ceiling)
+    : config_(config),
+      learning_rate_(learning_rate_of(config)),
+      domains_(names_of(config.data.domains)),
+      ceiling_(ceiling),
+      metrics_(folder / "metrics.jsonl", last_step) {}
+
+void StepLog::write(const LoggedStep& logged, nlohmann::json line) {
+  const StepReport& report = logged.report;
+  const double tokens = tokens_per_step(config_);
+  const double flops = step_flops(config_);
+  line["step"] = logged.step;
+  line["loss"] = report.loss;
+  line["balance_loss"] = report.balance_loss;
+  line["z_loss"] = report.z_loss;
+  line["learning_rate"] = learning_rate_.at(logged.step);
+  line["gradient_norm"] = report.gradient_norm;
+  line["skipped"] = report.skipped;
+  line["tokens"] = static_cast<double>(logged.step) * tokens;
+  line["seconds"] = logged.phase_seconds;
+  line["tokens_per_second"] = tokens / logged.seconds;
+  line["flops"] = flops * static_cast<double>(logged.step);
+  line["share_of_ceiling"] = flops / logged.seconds / ceiling_;
+  line["comm_seconds"] = logged.transfers.comm_seconds;
+  line["exposed_comm_seconds"] = logged.transfers.exposed_seconds;
+  line["hidden"] = logged.transfers.hidden_share();
+  if (!report.routing.empty() && !report.routing[0].ffn.empty()) {
+    line["routing"] = routing_json(report.routing, domains_);
+  }
+  metrics_.write(line);
+  printer_.print(progress_line(progress_of(logged)), logged.step == config_.training.steps);
+}
+
+StepProgress StepLog::progress_of(const LoggedStep& logged) const {
+  const std::int64_t left = config_.training.steps - logged.step;
+  return {.step = logged.step,
+          .steps = config_.training.steps,
+          .loss = logged.report.loss,
+          .tokens_per_second = tokens_per_step(config_) / logged.seconds,
+          .flops_per_second = step_flops(config_) / logged.seconds,
+          .ceiling = ceiling_,
+          .hidden = logged.transfers.hidden_share(),
+          .seconds_left = logged.seconds * static_cast<double>(left)};
+}
+
+}  // namespace bam

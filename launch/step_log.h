@@ -1,0 +1,47 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "io/metrics.h"
+#include "io/run_config.h"
+#include "launch/progress.h"
+#include "parallel/learning_rate.h"
+#include "parallel/training_step.h"
+
+namespace bam {
+
+/// What is told of one step.
+struct LoggedStep {
+  std::int64_t step = 0;
+  const StepReport& report;
+  double seconds = 0;        // of this step
+  double phase_seconds = 0;  // of all steps of this phase so far
+  TransferTimes transfers;   // of rank 0
+};
+
+/// Tells of steps, on rank 0: a line of `metrics.jsonl` each, and the progress line.
+class StepLog {
+ public:
+  /// Goes on after step `last_step`. `config` outlives it; `ceiling` as in StepProgress. Throws
+  /// BadInput where the file cannot be written.
+  StepLog(const std::filesystem::path& folder, std::int64_t last_step, const RunConfig& config,
+          double ceiling);
+
+  /// Adds to `line` what is known of every step, and writes it.
+  void write(const LoggedStep& logged, nlohmann::json line);
+
+ private:
+  StepProgress progress_of(const LoggedStep& logged) const;
+
+  const RunConfig& config_;
+  LearningRate learning_rate_;
+  std::vector<std::string> domains_;
+  double ceiling_;
+  MetricsLog metrics_;
+  ProgressPrinter printer_;
+};
+
+}  // namespace bam
