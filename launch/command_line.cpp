@@ -1,15 +1,41 @@
 #include "launch/command_line.h"
 
+#include <algorithm>
 #include <iostream>
 #include <vector>
 
 #include "runtime/check.h"
 
 namespace bam {
+namespace {
+
+namespace po = boost::program_options;
+
+bool is_positional(const po::positional_options_description& positional, const std::string& name) {
+  constexpr unsigned kMost = 8;  // the last position may repeat without end
+  for (unsigned i = 0; i < std::min(positional.max_total_count(), kMost); ++i) {
+    if (positional.name_for_position(i) == name) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Without what stands at a position: the usage line shows that.
+po::options_description named_options(const CommandLine& command) {
+  po::options_description named;
+  for (const auto& option : command.options.options()) {
+    if (!is_positional(command.positional, option->long_name())) {
+      named.add(option);
+    }
+  }
+  return named;
+}
+
+}  // namespace
 
 std::optional<boost::program_options::variables_map> read_command_line(
     CommandLine command, std::span<const std::string> arguments) {
-  namespace po = boost::program_options;
   command.options.add_options()("help,h", "print this and stop");
   po::variables_map values;
   try {
@@ -21,7 +47,7 @@ std::optional<boost::program_options::variables_map> read_command_line(
                   .run(),
               values);
     if (values.contains("help")) {
-      std::cout << command.usage << "\n\n" << command.options;
+      std::cout << command.usage << "\n\n" << named_options(command);
       return std::nullopt;
     }
     po::notify(values);
