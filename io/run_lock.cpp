@@ -76,7 +76,7 @@ bool make_folder(const fs::path& folder) {
   return is_new;
 }
 
-bool holds_only(const fs::path& folder, const char* name) {
+bool holds_only(const fs::path& folder, const fs::path& name) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     if (entry.path().filename() != name) {
@@ -87,11 +87,14 @@ bool holds_only(const fs::path& folder, const char* name) {
 }
 
 /// False on a file system without locks. A lock that this descriptor has is taken again.
-bool locks(const OpenFile& file) {
-  const bool is_locked = ::flock(file.descriptor(), LOCK_EX | LOCK_NB) == 0;
+bool locks(const OpenFile& file, RunLock::Mode mode) {
+  const int kind = mode == RunLock::Mode::kAlone ? LOCK_EX : LOCK_SH;
+  const bool is_locked = ::flock(file.descriptor(), kind | LOCK_NB) == 0;
   if (!is_locked && errno == EWOULDBLOCK) {
+    const std::string name = file.path().filename();
     throw BadInput(message_of(file.path().parent_path().string(), ": is in use by ",
-                              text_of(holder_of(file))));
+                              text_of(holder_of(file)),
+                              name == kLockFile ? "" : " (" + name + ")"));
   }
   return is_locked;
 }
@@ -104,11 +107,11 @@ bool is_there(const OpenFile& file) {
          open.st_dev == found.st_dev && open.st_ino == found.st_ino;
 }
 
-OpenFile open_locked(const fs::path& folder) {
+OpenFile open_locked(const fs::path& folder, const std::string& name, RunLock::Mode mode) {
   while (true) {
     make_folder(folder);
-    OpenFile file(folder / kLockFile, OpenFile::Mode::kCreate);
-    if (!locks(file) || is_there(file)) {
+    OpenFile file(folder / name, OpenFile::Mode::kCreate);
+    if (!locks(file, mode) || is_there(file)) {
       return file;
     }
   }
@@ -123,24 +126,33 @@ void write_holder(const OpenFile& file) {
 
 }  // namespace
 
-RunLock::RunLock(const fs::path& folder)
-    : made_folder_(make_folder(folder)), file_(open_locked(folder)), is_held_(locks(file_)) {
+RunLock::RunLock(const fs::path& folder, const std::string& file, Mode mode)
+    : made_folder_(make_folder(folder)),
+      mode_(mode),
+      file_(open_locked(folder, file, mode)),
+      is_held_(locks(file_, mode)) {
   if (is_held_) {
     write_holder(file_);
   }
 }
 
 RunLock::~RunLock() {
-  if (!is_held_ || file_.descriptor() < 0) {
-    return;
+  if (!is_held_ || file_.descriptor() < 0 || mode_ == Mode::kWithOthers) {
+    return;  // others may be in it still
   }
   [[maybe_unused]] const int result = ::ftruncate(file_.descriptor(), 0);
   const fs::path folder = file_.path().parent_path();
   std::error_code ignored;
-  if (made_folder_ && holds_only(folder, kLockFile)) {
+  if (made_folder_ && holds_only(folder, file_.path().filename())) {
     fs::remove(file_.path(), ignored);
     fs::remove(folder, ignored);
   }
+}
+
+RunLock lock_surely(const fs::path& folder, const std::string& file, RunLock::Mode mode) {
+  RunLock lock(folder, file, mode);
+  check_input(lock.is_held(), folder.string(), ": its file system has no locks");
+  return lock;
 }
 
 std::optional<RunLock> lock_run(CheckpointPeers& peers, const fs::path& folder) {

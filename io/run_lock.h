@@ -2,21 +2,27 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "io/checkpoint_peers.h"
 #include "io/open_file.h"
 
 namespace bam {
 
-/// A run folder's lock: one job at a time writes into it. It is a flock on the file `.lock`, so it
-/// goes with the process however that ends, and what a dead one left blocks nobody. The file says
-/// who holds it, for people.
+inline constexpr const char* kLockFile = ".lock";
+
+/// A run folder's lock: one job at a time writes into it; or a lock of something in a folder, that
+/// has a file of its own. It is a flock on that file, so it goes with the process however that
+/// ends, and what a dead one left blocks nobody. The file says who holds it, for people.
 class RunLock {
  public:
+  enum class Mode { kAlone, kWithOthers };
+
   /// Takes the lock; makes the folder where there is none, and removes it again at the end where
   /// nothing has been put into it. Throws BadInput, naming the holder's host, process and job,
-  /// where another process has the lock.
-  explicit RunLock(const std::filesystem::path& folder);
+  /// where another process has the lock alone, or has it and `mode` is kAlone.
+  explicit RunLock(const std::filesystem::path& folder, const std::string& file = kLockFile,
+                   Mode mode = Mode::kAlone);
   RunLock(RunLock&&) noexcept = default;
   RunLock& operator=(RunLock&&) = delete;
   ~RunLock();
@@ -26,11 +32,15 @@ class RunLock {
 
  private:
   bool made_folder_;
+  Mode mode_;
   OpenFile file_;
   bool is_held_;
 };
 
-inline constexpr const char* kLockFile = ".lock";
+/// Takes it where nothing else would keep two apart: throws BadInput also on a file system without
+/// locks.
+RunLock lock_surely(const std::filesystem::path& folder, const std::string& file = kLockFile,
+                    RunLock::Mode mode = RunLock::Mode::kAlone);
 
 /// Collective: rank 0 takes the lock for all. Where it cannot, every rank throws what rank 0
 /// throws. Nothing on the other ranks.

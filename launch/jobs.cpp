@@ -6,9 +6,9 @@
 #include <iostream>
 
 #include "io/checkpoint_format.h"
+#include "io/run_lock.h"
 #include "io/text_file.h"
 #include "launch/exit_codes.h"
-#include "launch/file_lock.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -116,7 +116,7 @@ const Job& job_named(const std::vector<Job>& jobs, const std::string& name) {
 int run_only(const std::vector<Job>& jobs, const std::string& name, const fs::path& stamps) {
   const Job& job = job_named(jobs, name);
   fs::create_directories(stamps);
-  const FileLock lock(stamps / (name + ".lock"), FileLock::Mode::kAlone);
+  const RunLock lock = lock_surely(stamps, name + ".lock");
   std::cout << job.title << std::flush;
   if (is_done(job, stamps)) {
     std::cout << " - done before\n";

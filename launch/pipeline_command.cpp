@@ -7,10 +7,10 @@
 #include <memory>
 
 #include "io/results_table.h"
+#include "io/run_lock.h"
 #include "io/text_file.h"
 #include "io/text_proto.h"
 #include "launch/exit_codes.h"
-#include "launch/file_lock.h"
 #include "launch/mpi_launcher.h"
 #include "launch/pipeline_options.h"
 #include "launch/recipe_jobs.h"
@@ -69,7 +69,7 @@ void print_end(const proto::Recipe& recipe, const RunFolder& folder) {
 }
 
 int run_all(const proto::Recipe& recipe, const RunFolder& folder, const std::vector<Job>& jobs) {
-  const FileLock lock(folder.root() / ".lock", FileLock::Mode::kAlone);
+  const RunLock lock = lock_surely(folder.root());
   write_file(folder.recipe(), text_of(recipe));
   const int code = run_jobs(jobs, folder.stamps());
   if (code == kDone) {
@@ -81,7 +81,7 @@ int run_all(const proto::Recipe& recipe, const RunFolder& folder, const std::vec
 /// Beside others of the same run.
 int run_one(const proto::Recipe& recipe, const RunFolder& folder, const std::vector<Job>& jobs,
             const std::string& name) {
-  const FileLock lock(folder.root() / ".lock", FileLock::Mode::kWithOthers);
+  const RunLock lock = lock_surely(folder.root(), kLockFile, RunLock::Mode::kWithOthers);
   if (!fs::exists(folder.recipe()) || read_file(folder.recipe()) != text_of(recipe)) {
     write_file(folder.recipe(), text_of(recipe));
   }

@@ -4,11 +4,11 @@
 #include <iostream>
 #include <optional>
 
+#include "io/run_lock.h"
 #include "io/text_file.h"
 #include "io/text_proto.h"
 #include "launch/child_process.h"
 #include "launch/exit_codes.h"
-#include "launch/file_lock.h"
 #include "launch/pipeline_options.h"
 #include "launch/recipe_jobs.h"
 #include "launch/slurm_launcher.h"
@@ -177,7 +177,7 @@ int slurm_command(std::span<const std::string> arguments) {
     return kDone;
   }
   make_folder(run.script.parent_path());
-  const FileLock lock(run.script.parent_path() / ".lock", FileLock::Mode::kAlone);
+  const RunLock lock = lock_surely(run.script.parent_path());
   SlurmState state(jobs, folder.stamps(), tag, slurm_queue());
   write_inputs(run, folder, recipe, *options);
   cancel_stranded(state);

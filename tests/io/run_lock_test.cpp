@@ -46,6 +46,20 @@ TEST(RunLock, ASecondIsRefusedWithTheFirstOnesHostPidAndJob) {
   EXPECT_EQ(refusal_of(folder.path()), "");
 }
 
+TEST(RunLock, IsSharedOnlyAmongThoseWhoShare) {
+  const TemporaryFolder folder;
+  using enum RunLock::Mode;
+  {
+    const RunLock one(folder.path(), kLockFile, kWithOthers);
+    { EXPECT_NO_THROW(RunLock(folder.path(), kLockFile, kWithOthers)); }
+    EXPECT_NE(refusal_of(folder.path()), "");
+  }
+  EXPECT_EQ(refusal_of(folder.path()), "");
+  const RunLock alone(folder.path());
+  EXPECT_THROW(RunLock(folder.path(), kLockFile, kWithOthers), BadInput);
+  EXPECT_NO_THROW(RunLock(folder.path(), "another.lock"));
+}
+
 TEST(RunLock, WithoutABatchJobNoneIsNamed) {
   const TemporaryFolder folder;
   ::unsetenv("SLURM_JOB_ID");

@@ -6,11 +6,11 @@
 
 #include <thread>
 
+#include "io/run_lock.h"
 #include "io/text_file.h"
 #include "launch/child_output.h"
 #include "launch/child_process.h"
 #include "launch/exit_codes.h"
-#include "launch/file_lock.h"
 #include "runtime/check.h"
 #include "tests/io/temporary_folder.h"
 
@@ -107,7 +107,7 @@ TEST(OnlyOneJob, IsRefusedWhileAnotherProcessIsAtIt) {
   int runs = 0;
   const std::vector<Job> jobs = {writing_job(folder, "a", "1", runs)};
   std::filesystem::create_directories(folder / "stamps");
-  const FileLock other(folder / "stamps" / "a.lock", FileLock::Mode::kAlone);
+  const RunLock other(folder / "stamps", "a.lock");
   try {
     run_only(jobs, "a", folder / "stamps");
     FAIL() << "was not refused";
@@ -143,16 +143,6 @@ TEST(OnlyOneJob, IsRestartedThriceWithoutProgress) {
     EXPECT_EQ(run("step-5"), kGoOn) << i;
   }
   EXPECT_EQ(run("step-5"), 137);
-}
-
-TEST(FileLock, IsSharedOnlyAmongThoseWhoShare) {
-  const TemporaryFolder folder;
-  {
-    const FileLock one(folder / "lock", FileLock::Mode::kWithOthers);
-    EXPECT_NO_THROW(FileLock(folder / "lock", FileLock::Mode::kWithOthers));
-    EXPECT_THROW(FileLock(folder / "lock", FileLock::Mode::kAlone), BadInput);
-  }
-  EXPECT_NO_THROW(FileLock(folder / "lock", FileLock::Mode::kAlone));
 }
 
 TEST(ChildProcess, ItsOutputAndErrorsCanBeRead) {
