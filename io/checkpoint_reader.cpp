@@ -159,15 +159,18 @@ void CheckpointReader::read_tile(const proto::DataSet& data_set, const Parameter
               data_set.path(), ": tile ", tile, " is damaged (its hash differs)");
 }
 
-std::int64_t CheckpointReader::verify() const {
+std::int64_t CheckpointReader::verify(std::span<const StateKind> kinds, int part,
+                                      int parts) const {
   std::vector<float> values(static_cast<std::size_t>(kTileElements));
+  const std::vector<Tile> all = tiles_of(specs_);
   std::int64_t tiles = 0;
-  for (const Tile& tile : tiles_of(specs_)) {
-    const ParameterSpec& spec = specs_[static_cast<std::size_t>(tile.spec)];
-    for (const StateKind kind : kStateKinds) {
+  for (std::size_t i = static_cast<std::size_t>(part); i < all.size();
+       i += static_cast<std::size_t>(parts)) {
+    const ParameterSpec& spec = specs_[static_cast<std::size_t>(all[i].spec)];
+    for (const StateKind kind : kinds) {
       if (has(kind, spec)) {
-        read(kind, spec, tile.begin, tile.end,
-             std::span(values).first(static_cast<std::size_t>(tile.elements())));
+        read(kind, spec, all[i].begin, all[i].end,
+             std::span(values).first(static_cast<std::size_t>(all[i].elements())));
         ++tiles;
       }
     }

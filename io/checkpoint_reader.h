@@ -26,8 +26,10 @@ class CheckpointReader {
             std::span<float> out) const;
   /// Whether that state of the weight is stored.
   bool has(StateKind kind, const ParameterSpec& spec) const;
-  /// Reads and checks every tile; throws BadInput at the first that differs. Returns tiles read.
-  std::int64_t verify() const;
+  /// Reads and checks every tile of these kinds, or of `parts` equal parts of them one; throws
+  /// BadInput at the first that differs. Returns tiles read.
+  std::int64_t verify(std::span<const StateKind> kinds = kStateKinds, int part = 0,
+                      int parts = 1) const;
 
   /// The checkpoint's own folder.
   const std::filesystem::path& path() const { return path_; }

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "io/checkpoint_state.h"
 #include "io/checkpoint_writer.h"
 #include "io/field_check.h"
 #include "io/text_file.h"
@@ -26,6 +27,11 @@ double peak_resident_bytes() {
   return 1024.0 * static_cast<double>(usage.ru_maxrss);
 }
 
+std::filesystem::path makeable(std::filesystem::path folder) {
+  check_folder_can_be_made(folder);
+  return folder;
+}
+
 }  // namespace
 
 TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
@@ -34,48 +40,32 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
       world_(world),
       config_(run_config_of(config, config_name)),
       text_(config),
-      folder_(std::move(folder)),
+      folder_(makeable(std::move(folder))),
       layout_(naming(config_name, [&] { return Layout(world, config_.parallel.expert_parallel); })),
-      trainer_(stream, world, layout_, config_.model,
-               naming(config_name + ": parallel.placement",
-                      [&] { return placement_for(config_, layout_.expert_parallel()); }),
-               trainer_options(config_)),
-      learning_rate_(learning_rate_of(config_)),
       data_(naming(config_name,
                    [&] {
                      return open_training_data(config_,
                                                world.rank() == 0 ? Verify::kYes : Verify::kNo);
                    })),
       validation_(open_validation_data(config_)),
-      tokenizer_(tokenizer_beside(data_.domains()[0].data)) {
-  check_folder_can_be_made(folder_);
-  if (has_checkpoint(folder_)) {
-    start_from_checkpoint(CheckpointReader(folder_), /*resumes=*/true);
-  } else if (!config_.init_from.empty()) {
-    naming(config_name + ": init_from",
-           [&] { start_from_checkpoint(CheckpointReader(config_.init_from), /*resumes=*/false); });
+      tokenizer_(tokenizer_beside(data_.domains()[0].data)),
+      start_(open_start(stream, world, config_, config_name, folder_, tokenizer_)),
+      trainer_(stream, world, layout_, config_.model,
+               naming(config_name + ": parallel.placement",
+                      [&] { return placement_for(config_, layout_.expert_parallel()); }),
+               trainer_options(config_)),
+      learning_rate_(learning_rate_of(config_)) {
+  if (start_) {
+    start_from_checkpoint(start_->checkpoint, start_->resumes);
+    start_.reset();
   } else {
     trainer_.draw_weights(config_.training.seed);
   }
 }
 
 void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool resumes) {
-  check_input(checkpoint.tokenizer() == tokenizer_, checkpoint.path().string(),
-              ": its tokenizer is not the one of ", config_.data.domains[0].path);
-  check_same_model(checkpoint.config().model, config_.model, checkpoint.path());
-  trainer_.optimizer().for_each_owned_tile([&](const OwnedTile& owned) {
-    const ParameterSpec& spec = trainer_.store().specs()[static_cast<std::size_t>(owned.tile.spec)];
-    const auto read = [&](StateKind kind, std::span<float> out) {
-      if (!out.empty()) {
-        checkpoint.read(kind, spec, owned.tile.begin, owned.tile.end, out);
-      }
-    };
-    read(StateKind::kWeight, owned.weight);
-    if (resumes) {
-      read(StateKind::kFirstMoment, owned.first_moment);
-      read(StateKind::kSecondMoment, owned.second_moment);
-    }
-  });
+  read_state(checkpoint, trainer_.store().specs(), resumes ? Moments::kRead : Moments::kLeave,
+             trainer_.optimizer());
   trainer_.optimizer().publish(stream_);
   tokens_before_ = checkpoint.tokens_cumulative();
   if (resumes) {

@@ -8,6 +8,7 @@
 #include "io/checkpoint_reader.h"
 #include "io/run_config.h"
 #include "io/validation_data.h"
+#include "launch/start_point.h"
 #include "launch/step_log.h"
 #include "launch/stop_signal.h"
 #include "parallel/learning_rate.h"
@@ -48,12 +49,13 @@ class TrainingRun {
   std::filesystem::path folder_;
   StopSignal stop_signal_;
   Layout layout_;
-  Trace trace_;  // of the traced step; outlives what is in flight
+  TrainingData data_;  // this and all to trainer_ is checked before the model's memory is taken
+  std::vector<ValidationData> validation_;
+  std::string tokenizer_;            // the SentencePiece model's bytes
+  std::optional<StartPoint> start_;  // until its weights are read
+  Trace trace_;                      // of the traced step; outlives what is in flight
   Trainer trainer_;
   LearningRate learning_rate_;
-  TrainingData data_;
-  std::vector<ValidationData> validation_;
-  std::string tokenizer_;  // the SentencePiece model's bytes
   std::vector<Lineage> parents_;
   std::int64_t step_ = 0;  // done
   std::int64_t traced_step_ = 0;

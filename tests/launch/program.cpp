@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,7 +94,10 @@ std::vector<pid_t> Program::children() const {
 }
 
 bool Program::is_running() {
-  has_ended_ = has_ended_ || waitpid(id_, &status_, WNOHANG) == id_;
+  if (rusage usage{}; !has_ended_ && wait4(id_, &status_, WNOHANG, &usage) == id_) {
+    has_ended_ = true;
+    peak_bytes_ = 1024 * usage.ru_maxrss;
+  }
   return !has_ended_;
 }
 
@@ -106,7 +110,7 @@ Outcome Program::wait() {
     std::this_thread::sleep_for(kPause);
   }
   const int code = WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
-  return {code, read_file(files_ / "out"), read_file(files_ / "err")};
+  return {code, read_file(files_ / "out"), read_file(files_ / "err"), peak_bytes_};
 }
 
 ChildCommand alone(const Words& arguments) { return launcher().alone(arguments); }

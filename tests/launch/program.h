@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <csignal>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Outcome {
   int code = 0;  // exit code; 128 + signal where one killed it
   std::string out;
   std::string err;
+  std::int64_t peak_bytes = 0;  // that it ever had resident
 };
 
 /// A program that runs while the test goes on. At the end of the scope it is killed.
@@ -39,6 +41,7 @@ class Program {
   TemporaryFolder files_;
   pid_t id_ = 0;
   int status_ = 0;
+  std::int64_t peak_bytes_ = 0;
   bool has_ended_ = false;
 };
 

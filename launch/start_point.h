@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "io/checkpoint_reader.h"
+#include "parallel/communicator.h"
+
+namespace bam {
+
+/// The checkpoint that a run's weights come from.
+struct StartPoint {
+  CheckpointReader checkpoint;
+  bool resumes = false;  // the run's own newest one, its moments too; else config.init_from
+};
+
+/// Collective: opens the newest checkpoint in `folder`, else config.init_from; nothing where there
+/// is neither. Every byte that will be read is checked, a part on each rank, and so are model and
+/// tokenizer. It returns once all ranks have found theirs good, so that nobody takes memory for
+/// what is then refused. Throws BadInput, naming what is wrong.
+std::optional<StartPoint> open_start(Stream& stream, Communicator& world, const RunConfig& config,
+                                     const std::string& config_name,
+                                     const std::filesystem::path& folder,
+                                     const std::string& tokenizer);
+
+}  // namespace bam
