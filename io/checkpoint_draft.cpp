@@ -1,6 +1,9 @@
 #include "io/checkpoint_draft.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "io/hdf5_file.h"
@@ -12,20 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// One tile's hash on its way to the rank that writes the manifest.
-struct TileHash {
-  std::int64_t data_set;  // index
-  std::int64_t tile;
-  Hash128 hash;
-};
-
 constexpr std::int64_t kSpareBytes = std::int64_t{16} << 20;  // for all that is not tiles
-
-void check_space(const fs::path& folder, std::int64_t bytes) {
-  const auto available = static_cast<std::int64_t>(fs::space(folder).available);
-  check(available >= bytes + kSpareBytes, folder.string(), ": ", available,
-        " bytes are free where a checkpoint takes ", bytes + kSpareBytes);
-}
 
 proto::Manifest list_data_sets(const std::vector<ParameterSpec>& specs, const IsStored& is_stored) {
   proto::Manifest layout;
@@ -98,7 +88,23 @@ void prune(const fs::path& folder, std::int64_t newest, const Retention& retenti
   }
 }
 
+/// Gives the draft its name. A checkpoint that has the name already stands until then, and gets the
+/// draft's, except on file systems that cannot exchange names: there it goes first.
+void rename_draft(const fs::path& draft, const fs::path& finished) {
+  const bool is_exchanged =
+      fs::exists(finished) &&
+      ::renameat2(AT_FDCWD, draft.c_str(), AT_FDCWD, finished.c_str(), RENAME_EXCHANGE) == 0;
+  if (!is_exchanged) {
+    remove_checkpoint(finished);
+    fs::rename(draft, finished);
+  }
+}
+
 }  // namespace
+
+std::string bytes_of(std::span<const TileHash> hashes) {
+  return {reinterpret_cast<const char*>(hashes.data()), hashes.size_bytes()};
+}
 
 TileWriter::TileWriter(const fs::path& data_file, const proto::Manifest& layout)
     : file_(data_file, OpenFile::Mode::kWrite) {
@@ -114,17 +120,16 @@ void TileWriter::write(StateKind kind, const ParameterSpec& spec, std::int64_t b
   check(found != index_of_.end(), data_set_path(kind, spec.tensor), ": is not to be stored");
   const auto bytes = std::as_bytes(values);
   const auto element_bytes = static_cast<std::int64_t>(sizeof(float));
-  const TileHash entry{found->second, tile_index(spec, begin), hash_of(bytes)};
+  hashes_.push_back({found->second, tile_index(spec, begin), hash_of(bytes)});
   write_at(file_.descriptor(), file_.path(),
            offsets_[static_cast<std::size_t>(found->second)] +
                (spec.first_element() + begin) * element_bytes,
            bytes);
-  hashes_.append(reinterpret_cast<const char*>(&entry), sizeof entry);
 }
 
 std::string TileWriter::finish() {
   file_.sync();
-  return std::move(hashes_);
+  return bytes_of(hashes_);
 }
 
 fs::path draft_folder(const fs::path& folder, std::int64_t step) {
@@ -138,11 +143,7 @@ proto::Manifest begin_draft(const fs::path& folder, std::int64_t step,
   fs::remove_all(draft);
   make_folder(draft);
   proto::Manifest layout = list_data_sets(specs, is_stored);
-  std::int64_t bytes = 0;
-  for (const proto::DataSet& data_set : layout.data_sets()) {
-    bytes += bytes_of(data_set);
-  }
-  check_space(folder, bytes);
+  check_space(folder, layout);
   Hdf5File file = Hdf5File::create(draft / kDataFile);
   for (proto::DataSet& data_set : *layout.mutable_data_sets()) {
     const Shape shape(data_set.shape().begin(), data_set.shape().end());
@@ -165,9 +166,9 @@ void commit_draft(const fs::path& folder, proto::Manifest layout, const Checkpoi
   layout.set_outside_hash(outside.data(), outside.size());
   write_file(draft / kManifestFile, with_hash(layout));
   sync_folder(draft);
-  remove_checkpoint(finished);
-  fs::rename(draft, finished);
+  rename_draft(draft, finished);
   sync_folder(folder);
+  remove_checkpoint(draft);  // what had the name before
   write_file(folder / kLatestFile, step_folder(info.step) + "\n");
   sync_folder(folder);
   prune(folder, info.step, retention);
@@ -176,6 +177,30 @@ void commit_draft(const fs::path& folder, proto::Manifest layout, const Checkpoi
 void drop_draft(const fs::path& folder, std::int64_t step) noexcept {
   std::error_code ignored;
   fs::remove_all(draft_folder(folder, step), ignored);
+}
+
+void drop_drafts(const fs::path& folder) noexcept {
+  std::error_code ignored;
+  std::vector<fs::path> drafts;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with(".step-") && name.ends_with(".partial")) {
+      drafts.push_back(entry.path());
+    }
+  }
+  for (const fs::path& draft : drafts) {
+    fs::remove_all(draft, ignored);
+  }
+}
+
+void check_space(const fs::path& folder, const proto::Manifest& layout) {
+  std::int64_t bytes = kSpareBytes;
+  for (const proto::DataSet& data_set : layout.data_sets()) {
+    bytes += bytes_of(data_set);
+  }
+  const auto available = static_cast<std::int64_t>(fs::space(folder).available);
+  check(available >= bytes, folder.string(), ": ", available,
+        " bytes are free where a checkpoint takes ", bytes);
 }
 
 }  // namespace bam

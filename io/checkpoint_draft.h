@@ -27,6 +27,15 @@ struct CheckpointInfo {
   std::string made_by = "train";
 };
 
+/// One tile's hash on its way to the rank that writes the manifest.
+struct TileHash {
+  std::int64_t data_set = 0;  // index into the layout's
+  std::int64_t tile = 0;
+  Hash128 hash{};
+};
+/// Hashes as the bytes that commit_draft takes.
+std::string bytes_of(std::span<const TileHash> hashes);
+
 /// The tile writer of one rank: writes tiles into data.h5 and remembers their hashes.
 class TileWriter {
  public:
@@ -43,7 +52,7 @@ class TileWriter {
   std::map<std::string, int> index_of_;  // data set by path
   std::vector<std::int64_t> offsets_;    // bytes
   OpenFile file_;
-  std::string hashes_;
+  std::vector<TileHash> hashes_;
 };
 
 /// Says which states of a weight are stored.
@@ -66,5 +75,11 @@ void commit_draft(const std::filesystem::path& folder, proto::Manifest layout,
 
 /// Removes an unfinished draft; never throws.
 void drop_draft(const std::filesystem::path& folder, std::int64_t step) noexcept;
+
+/// Removes what processes that died while writing have left in a run folder; never throws.
+void drop_drafts(const std::filesystem::path& folder) noexcept;
+
+/// Throws Error unless the folder's disk has room for a checkpoint of that layout.
+void check_space(const std::filesystem::path& folder, const proto::Manifest& layout);
 
 }  // namespace bam

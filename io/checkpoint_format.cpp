@@ -45,31 +45,38 @@ std::int64_t bytes_of(const proto::DataSet& data_set) {
   return bytes;
 }
 
+std::vector<FileRange> ranges_outside(const proto::Manifest& manifest, std::int64_t file_bytes,
+                                      const std::filesystem::path& path) {
+  std::vector<FileRange> data_sets;
+  for (const proto::DataSet& data_set : manifest.data_sets()) {
+    data_sets.push_back({data_set.offset(), data_set.offset() + bytes_of(data_set)});
+  }
+  data_sets.push_back({file_bytes, file_bytes});
+  std::ranges::sort(data_sets, {}, &FileRange::begin);
+  std::vector<FileRange> outside;
+  std::int64_t at = 0;
+  for (const FileRange& data_set : data_sets) {
+    check_input(at <= data_set.begin && data_set.end <= file_bytes, path.string(),
+                ": data sets overlap or end past the file's ", file_bytes, " bytes");
+    if (at < data_set.begin) {
+      outside.push_back({at, data_set.begin});
+    }
+    at = data_set.end;
+  }
+  return outside;
+}
+
 Hash128 hash_outside(int file, const std::filesystem::path& path, const proto::Manifest& manifest,
                      std::int64_t file_bytes) {
-  struct Extent {
-    std::int64_t begin, end;
-  };
-  std::vector<Extent> extents;
-  for (const proto::DataSet& data_set : manifest.data_sets()) {
-    extents.push_back({data_set.offset(), data_set.offset() + bytes_of(data_set)});
-  }
-  extents.push_back({file_bytes, file_bytes});
-  std::ranges::sort(extents, {}, &Extent::begin);
   ContentHash hash;
   std::vector<std::byte> piece(1 << 20);
-  std::int64_t at = 0;
-  for (const Extent& extent : extents) {
-    check_input(at <= extent.begin && extent.end <= file_bytes, path.string(),
-                ": data sets overlap or end past the file's ", file_bytes, " bytes");
-    while (at < extent.begin) {
-      const auto bytes = std::min<std::int64_t>(extent.begin - at, std::ssize(piece));
+  for (const FileRange& range : ranges_outside(manifest, file_bytes, path)) {
+    for (std::int64_t at = range.begin; at < range.end; at += std::ssize(piece)) {
+      const auto bytes = std::min<std::int64_t>(range.end - at, std::ssize(piece));
       const auto part = std::span(piece).first(static_cast<std::size_t>(bytes));
       read_at(file, path, at, part);
       hash.update(part);
-      at += bytes;
     }
-    at = extent.end;
   }
   return hash.digest();
 }

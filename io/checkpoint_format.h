@@ -39,6 +39,17 @@ std::vector<ParameterSpec> stored_tensors(const std::vector<ParameterSpec>& spec
 /// Bytes of a data set.
 std::int64_t bytes_of(const proto::DataSet& data_set);
 
+/// Bytes [begin, end) of data.h5.
+struct FileRange {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+/// What lies in no data set of a file of `file_bytes` bytes, ascending. Throws BadInput, naming the
+/// file, where data sets overlap or end past it.
+std::vector<FileRange> ranges_outside(const proto::Manifest& manifest, std::int64_t file_bytes,
+                                      const std::filesystem::path& path);
+
 /// XXH3-128 of the open file's bytes that lie in no data set. Throws BadInput, naming the file,
 /// where data sets overlap or end past `file_bytes`.
 Hash128 hash_outside(int file, const std::filesystem::path& path, const proto::Manifest& manifest,

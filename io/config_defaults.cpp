@@ -70,6 +70,8 @@ proto::RunConfig with_defaults(proto::RunConfig config) {
   proto::CheckpointConfig& checkpoint = *config.mutable_checkpoint();
   checkpoint.set_keep_last(checkpoint.has_keep_last() ? checkpoint.keep_last()
                                                       : CheckpointConfig{}.keep_last);
+  checkpoint.set_in_background(checkpoint.has_in_background() ? checkpoint.in_background()
+                                                              : CheckpointConfig{}.in_background);
   return config;
 }
 

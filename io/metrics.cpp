@@ -1,9 +1,9 @@
 #include "io/metrics.h"
 
-#include <string>
+#include <fstream>
+#include <span>
 
 #include "io/text_file.h"
-#include "runtime/check.h"
 
 namespace bam {
 namespace {
@@ -20,17 +20,22 @@ std::string lines_up_to(const std::filesystem::path& path, std::int64_t last_ste
   return kept;
 }
 
-}  // namespace
-
-MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t last_step) : path_(path) {
+OpenFile with_lines_up_to(const std::filesystem::path& path, std::int64_t last_step) {
   write_file(path, std::filesystem::exists(path) ? lines_up_to(path, last_step) : "");
-  file_.open(path, std::ios::app);
-  check_input(file_.is_open(), path.string(), ": cannot be written");
+  return {path, OpenFile::Mode::kCreate};
 }
 
+}  // namespace
+
+MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t last_step)
+    : file_(with_lines_up_to(path, last_step)), bytes_(file_.size()) {}
+
 void MetricsLog::write(const nlohmann::json& line) {
-  file_ << line.dump() << "\n" << std::flush;
-  check(file_.good(), path_.string(), ": cannot be written");
+  waiting_ += line.dump() + "\n";
+  write_at(file_.descriptor(), file_.path(), bytes_,
+           std::as_bytes(std::span(waiting_.data(), waiting_.size())));
+  bytes_ += std::ssize(waiting_);
+  waiting_.clear();
 }
 
 }  // namespace bam

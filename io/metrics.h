@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <fstream>
-
 #include <nlohmann/json.hpp>
+#include <string>
+
+#include "io/open_file.h"
 
 namespace bam {
 
@@ -14,12 +16,14 @@ class MetricsLog {
   /// torn last line are dropped. Throws BadInput where the file cannot be written.
   MetricsLog(const std::filesystem::path& path, std::int64_t last_step);
 
-  /// Appends a line; it is in the file when this returns.
+  /// Appends a line; it is in the file when this returns. Throws Error where it cannot be written
+  /// (disk full): the next call then writes it too.
   void write(const nlohmann::json& line);
 
  private:
-  std::filesystem::path path_;
-  std::ofstream file_;
+  OpenFile file_;
+  std::int64_t bytes_;   // of whole lines in it
+  std::string waiting_;  // lines that are not
 };
 
 }  // namespace bam

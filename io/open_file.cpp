@@ -17,6 +17,7 @@ int flags_of(OpenFile::Mode mode) {
   switch (mode) {
     case OpenFile::Mode::kRead: return O_RDONLY;
     case OpenFile::Mode::kWrite: return O_WRONLY;
+    case OpenFile::Mode::kWritePastCache: return O_WRONLY | O_DIRECT;
     case OpenFile::Mode::kCreate: return O_RDWR | O_CREAT;
   }
   return O_RDONLY;

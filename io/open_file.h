@@ -10,9 +10,9 @@ namespace bam {
 /// An open file, closed at the end of the scope.
 class OpenFile {
  public:
-  enum class Mode { kRead, kWrite, kCreate };
+  enum class Mode { kRead, kWrite, kWritePastCache, kCreate };
   /// BadInput, naming it, where it cannot be opened. Under kCreate, for reading and writing, it need
-  /// not exist.
+  /// not exist. Not every file system can write past its cache.
   OpenFile(std::filesystem::path path, Mode mode);
   OpenFile(OpenFile&& other) noexcept;
   OpenFile& operator=(OpenFile&&) = delete;

@@ -128,6 +128,7 @@ CheckpointConfig checkpoint_of(const proto::CheckpointConfig& in, const FieldChe
     out.keep_last = field.whole(in.keep_last(), "checkpoint.keep_last", 0);
   }
   out.keep_every = field.whole(in.keep_every(), "checkpoint.keep_every", 0);
+  out.in_background = !in.has_in_background() || in.in_background();
   return out;
 }
 

@@ -61,6 +61,7 @@ struct CheckpointConfig {
   std::int64_t every = 0;       // steps; 0: only at the end
   std::int64_t keep_last = 2;   // 0: all
   std::int64_t keep_every = 0;  // steps; 0: none
+  bool in_background = true;    // train on meanwhile, from a copy
 };
 
 /// One training run; see proto/run_config.proto for each field's meaning.

@@ -78,6 +78,7 @@ pid_t start(const ChildCommand& command, const sigset_t& mask) {
   sigset_t ignored_here;
   sigemptyset(&ignored_here);
   sigaddset(&ignored_here, SIGPIPE);
+  sigaddset(&ignored_here, SIGXFSZ);
   posix_spawnattr_setsigdefault(&attributes, &ignored_here);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawn_file_actions_t files;

@@ -7,6 +7,7 @@ enum ExitCode : int {
   kDone = 0,
   kFailed = 1,         // something that should not happen; the message says what
   kBadInput = 2,       // an argument, config or file is wrong
+  kNotSaved = 3,       // training's last checkpoint could not be written (a full disk)
   kInterrupted = 130,  // SIGINT
   kGoOn = 138,         // SIGUSR1, or a crash worth another try: the same call goes on
   kTerminated = 143,   // SIGTERM

@@ -26,8 +26,9 @@ void print_help(std::ostream& out) {
   for (const auto& command : commands()) {
     out << "  " << std::left << std::setw(12) << command.name << command.summary << "\n";
   }
-  out << "\nexit codes: 0 done, 1 failed, 2 bad input, 130 interrupted, 143 terminated,\n"
-         "138 stopped by SIGUSR1\n";
+  out << "\nexit codes: 0 done, 1 failed, 2 bad input, 3 the last checkpoint could not be "
+         "written,\n"
+         "130 interrupted, 143 terminated, 138 stopped by SIGUSR1\n";
 }
 
 /// A file opened while one of the three is closed would take its place, and be printed into.
@@ -84,6 +85,7 @@ int flushed(int code) {
 
 int main(int count, char** values) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is told of as any failed write is
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
   try {
     return bam::flushed(bam::dispatch({values + 1, values + count}));
   } catch (const bam::BadInput& error) {

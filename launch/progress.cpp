@@ -43,8 +43,10 @@ std::string progress_line(const StepProgress& progress) {
                    progress.loss, progress.tokens_per_second / 1e3,
                    progress.flops_per_second / 1e9,
                    100 * progress.flops_per_second / progress.ceiling) +
-         formatted("  hidden %.0f %%  left ", 100 * progress.hidden) +
-         duration_text(progress.seconds_left);
+         formatted("  hidden %.0f %%", 100 * progress.hidden) +
+         (progress.saved_step > 0 ? formatted("  saved %ld", static_cast<long>(progress.saved_step))
+                                  : "") +
+         "  left " + duration_text(progress.seconds_left);
 }
 
 ProgressPrinter::ProgressPrinter()
@@ -58,6 +60,10 @@ void ProgressPrinter::print(const std::string& line, bool last) {
     std::cout << line << std::endl;
     next_ = now + kQuietTime;
   }
+}
+
+void ProgressPrinter::print_apart(const std::string& line) {
+  std::cout << (is_terminal_ ? "\r\033[K" : "") << line << std::endl;
 }
 
 }  // namespace bam

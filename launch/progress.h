@@ -14,10 +14,11 @@ struct StepProgress {
   double flops_per_second = 0;
   double ceiling = 0;            // operations a second of all ranks together
   double hidden = 0;             // part of the exchange's time that compute covered
+  std::int64_t saved_step = 0;   // of the newest checkpoint; 0 or less: none
   double seconds_left = 0;
 };
 
-/// "step 120/400  loss 3.214  20.1k tokens/s  131 GFLOP/s (62 % of ceiling)  ... left 0:43".
+/// "step 120/400  loss 3.214  20.1k tokens/s  131 GFLOP/s (62 % of ceiling)  ... saved 100  left 0:43".
 std::string progress_line(const StepProgress& progress);
 
 /// "1:02:03" or "2:03".
@@ -29,6 +30,8 @@ class ProgressPrinter {
   ProgressPrinter();
   /// `last`: print whatever the time.
   void print(const std::string& line, bool last);
+  /// Something else, on a line of its own.
+  void print_apart(const std::string& line);
 
  private:
   bool is_terminal_;

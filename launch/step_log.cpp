@@ -1,7 +1,12 @@
 #include "launch/step_log.h"
 
+#include <iostream>
+#include <utility>
+
 #include "launch/routing_json.h"
+#include "launch/save_report.h"
 #include "launch/training_setup.h"
+#include "runtime/check.h"
 
 namespace bam {
 namespace {
@@ -19,6 +24,7 @@ std::vector<std::string> names_of(const std::vector<DomainShare>& domains) {
 StepLog::StepLog(const std::filesystem::path& folder, std::int64_t last_step,
                  const RunConfig& config, double ceiling)
     : config_(config),
+      folder_(folder),
       learning_rate_(learning_rate_of(config)),
       domains_(names_of(config.data.domains)),
       ceiling_(ceiling),
@@ -46,9 +52,32 @@ void StepLog::write(const LoggedStep& logged, nlohmann::json line) {
   if (!report.routing.empty() && !report.routing[0].ffn.empty()) {
     line["routing"] = routing_json(report.routing, domains_);
   }
-  metrics_.write(line);
+  if (!saves_.empty()) {
+    line["checkpoints"] = std::exchange(saves_, {});
+  }
+  write_metrics(line);
   printer_.print(progress_line(progress_of(logged)), logged.step == config_.training.steps);
 }
+
+void StepLog::write_metrics(const nlohmann::json& line) {
+  try {
+    metrics_.write(line);
+  } catch (const Error& error) {
+    std::cerr << message_of("bam: ", error.what(), "; training goes on\n") << std::flush;
+  }
+}
+
+void StepLog::note(const SaveReport& save, std::int64_t staging_bytes) {
+  saves_.push_back(json_of(save));
+  saves_.back()["staging_bytes"] = staging_bytes;
+  if (save.failure.empty()) {
+    last_save_ = save;
+  } else {
+    std::cerr << "bam: " + text_of(save, folder_) + "\n" << std::flush;
+  }
+}
+
+void StepLog::print_last_save() { printer_.print_apart(text_of(last_save_, folder_)); }
 
 StepProgress StepLog::progress_of(const LoggedStep& logged) const {
   const std::int64_t left = config_.training.steps - logged.step;
@@ -59,6 +88,7 @@ StepProgress StepLog::progress_of(const LoggedStep& logged) const {
           .flops_per_second = step_flops(config_) / logged.seconds,
           .ceiling = ceiling_,
           .hidden = logged.transfers.hidden_share(),
+          .saved_step = last_save_.step,
           .seconds_left = logged.seconds * static_cast<double>(left)};
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "io/checkpoint_writer.h"
 #include "io/metrics.h"
 #include "io/run_config.h"
 #include "launch/progress.h"
@@ -30,18 +31,27 @@ class StepLog {
   StepLog(const std::filesystem::path& folder, std::int64_t last_step, const RunConfig& config,
           double ceiling);
 
-  /// Adds to `line` what is known of every step, and writes it.
+  /// Adds to `line` what is known of every step, and writes it; a full disk costs lines for a
+  /// while, not the run.
   void write(const LoggedStep& logged, nlohmann::json line);
+  /// Has the next line list a save that is over. One that failed is told of on standard error.
+  void note(const SaveReport& save, std::int64_t staging_bytes);
+  /// Tells of the last save that went well.
+  void print_last_save();
 
  private:
+  void write_metrics(const nlohmann::json& line);
   StepProgress progress_of(const LoggedStep& logged) const;
 
   const RunConfig& config_;
+  std::filesystem::path folder_;
   LearningRate learning_rate_;
   std::vector<std::string> domains_;
   double ceiling_;
   MetricsLog metrics_;
   ProgressPrinter printer_;
+  SaveReport last_save_;  // that went well
+  nlohmann::json saves_;  // since the last line
 };
 
 }  // namespace bam

@@ -7,7 +7,6 @@
 #include <iostream>
 
 #include "io/checkpoint_state.h"
-#include "io/checkpoint_writer.h"
 #include "io/field_check.h"
 #include "io/text_file.h"
 #include "io/trace_file.h"
@@ -54,7 +53,8 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
                naming(config_name + ": parallel.placement",
                       [&] { return placement_for(config_, layout_.expert_parallel()); }),
                trainer_options(config_)),
-      learning_rate_(learning_rate_of(config_)) {
+      learning_rate_(learning_rate_of(config_)),
+      peers_(stream, world) {
   if (start_) {
     start_from_checkpoint(start_->checkpoint, start_->resumes);
     start_.reset();
@@ -70,6 +70,7 @@ void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool
   tokens_before_ = checkpoint.tokens_cumulative();
   if (resumes) {
     step_ = checkpoint.step();
+    saved_step_ = step_;
     tokens_before_ -= checkpoint.tokens_phase();
     seconds_ = checkpoint.seconds();
     parents_ = checkpoint.parents();
@@ -100,7 +101,12 @@ int TrainingRun::run() {
     std::cout << folder_.string() << ": step " << step_ << " of " << config_.training.steps
               << " is done; nothing is left to train" << std::endl;
   }
-  std::int64_t saved_step = step_;
+  if (step_ >= config_.training.steps && saved_step_ == step_) {
+    return kDone;
+  }
+  if (!can_save()) {
+    return kNotSaved;
+  }
   int signal = 0;
   while (step_ < config_.training.steps && signal == 0) {
     const auto start = std::chrono::steady_clock::now();
@@ -112,12 +118,12 @@ int TrainingRun::run() {
     after_step(report, elapsed.count(), signal);
     const std::int64_t every = config_.checkpoint.every;
     if (every > 0 && step_ % every == 0) {
-      write_checkpoint();
-      saved_step = step_;
+      checkpoints_->save(checkpoint_info());
+      tell_of_saves();
     }
   }
-  if (saved_step != step_ || step_ == 0) {
-    write_checkpoint();
+  if (!save_the_last()) {
+    return kNotSaved;
   }
   return signal == 0 ? kDone : 128 + signal;
 }
@@ -151,12 +157,17 @@ Batch TrainingRun::batch(std::int64_t step, std::int64_t micro_step) {
                      layout_.sequences(sequences), layout_.group_sequences(sequences));
 }
 
-// One rank's signal stops all, at the same step.
+// One rank's signal stops all, at the same step; and a checkpoint moves on once all have done their
+// parts.
 int TrainingRun::agreed_signal() {
-  double signals[] = {stop_signal_.received() == SIGINT ? 1.0 : 0.0,
-                      stop_signal_.received() == SIGTERM ? 1.0 : 0.0,
-                      stop_signal_.received() == SIGUSR1 ? 1.0 : 0.0};
+  double signals[] = {
+      stop_signal_.received() == SIGINT ? 1.0 : 0.0, stop_signal_.received() == SIGTERM ? 1.0 : 0.0,
+      stop_signal_.received() == SIGUSR1 ? 1.0 : 0.0, checkpoints_->is_ready() ? 1.0 : 0.0};
   world_.all_reduce_sum(stream_, signals).wait(stream_);
+  if (signals[3] == world_.size()) {
+    checkpoints_->advance();
+    tell_of_saves();
+  }
   if (signals[0] > 0) {
     return SIGINT;
   }
@@ -198,24 +209,61 @@ void TrainingRun::validate(nlohmann::json& line) {
   }
 }
 
-void TrainingRun::write_checkpoint() {
+// All ranks learn here that the disk has no room, before a step is trained that could not be saved.
+bool TrainingRun::can_save() {
+  const CheckpointConfig& config = config_.checkpoint;
+  const bool is_in_background = config.in_background && config.every > 0;
+  try {
+    checkpoints_.emplace(peers_,
+                         CheckpointPlan{.folder = folder_,
+                                        .specs = trainer_.store().specs(),
+                                        .is_stored = stored_states(text_),
+                                        .retention = {.keep_last = config.keep_last,
+                                                      .keep_every = config.keep_every}},
+                         owned_tiles(trainer_.optimizer()), is_in_background ? &stream_ : nullptr);
+  } catch (const CannotSave& error) {
+    if (world_.rank() == 0) {
+      std::cerr << message_of("bam: ", error.what(), "\n") << std::flush;
+    }
+  }
+  return checkpoints_.has_value();
+}
+
+CheckpointInfo TrainingRun::checkpoint_info() const {
   const auto tokens = static_cast<std::int64_t>(tokens_per_step(config_)) * step_;
-  std::vector<OwnedTile> tiles;
-  trainer_.optimizer().for_each_owned_tile([&](const OwnedTile& owned) {
-    tiles.push_back({owned.tile, owned.weight, owned.first_moment, owned.second_moment});
-  });
-  bam::write_checkpoint(
-      stream_, world_, folder_,
-      {.step = step_,
-       .tokens_phase = tokens,
-       .tokens_cumulative = tokens_before_ + tokens,
-       .config = text_,
-       .tokenizer = tokenizer_,
-       .parents = parents_,
-       .seconds = seconds_,
-       .flops = step_flops(config_) * static_cast<double>(step_)},
-      trainer_.store().specs(), tiles,
-      {.keep_last = config_.checkpoint.keep_last, .keep_every = config_.checkpoint.keep_every});
+  return {.step = step_,
+          .tokens_phase = tokens,
+          .tokens_cumulative = tokens_before_ + tokens,
+          .config = text_,
+          .tokenizer = tokenizer_,
+          .parents = parents_,
+          .seconds = seconds_,
+          .flops = step_flops(config_) * static_cast<double>(step_)};
+}
+
+// Whether the newest weights are in a checkpoint that stands.
+bool TrainingRun::save_the_last() {
+  checkpoints_->finish();
+  tell_of_saves();
+  if (saved_step_ != step_) {
+    checkpoints_->save(checkpoint_info());
+    checkpoints_->finish();
+    tell_of_saves();
+  }
+  const bool is_saved = saved_step_ == step_;
+  if (is_saved && world_.rank() == 0) {
+    log_->print_last_save();
+  }
+  return is_saved;
+}
+
+void TrainingRun::tell_of_saves() {
+  for (const SaveReport& save : checkpoints_->take_reports()) {
+    saved_step_ = save.failure.empty() ? save.step : saved_step_;
+    if (world_.rank() == 0) {
+      log_->note(save, checkpoints_->staging_bytes());
+    }
+  }
 }
 
 }  // namespace bam

@@ -6,6 +6,7 @@
 
 #include "io/batches.h"
 #include "io/checkpoint_reader.h"
+#include "io/checkpoint_writer.h"
 #include "io/run_config.h"
 #include "io/validation_data.h"
 #include "launch/start_point.h"
@@ -29,7 +30,8 @@ class TrainingRun {
   /// run is still to train it.
   void trace_step(std::int64_t step);
   /// Trains to the last step, or to the step at which a signal was seen; writes a checkpoint there.
-  /// Returns the exit code.
+  /// A checkpoint on the way that cannot be written is told of, and training goes on; one at the
+  /// end is exit code kNotSaved. Returns the exit code.
   int run();
 
  private:
@@ -39,7 +41,10 @@ class TrainingRun {
   StepReport traced_step(const StepInput& input);
   void after_step(const StepReport& report, double seconds, int signal);
   void validate(nlohmann::json& line);
-  void write_checkpoint();
+  bool can_save();
+  CheckpointInfo checkpoint_info() const;
+  bool save_the_last();
+  void tell_of_saves();
   int agreed_signal();
 
   Stream& stream_;
@@ -63,6 +68,9 @@ class TrainingRun {
   double seconds_ = 0;              // of training in this phase
   TransferTimes transfers_;         // of the last step, on this rank
   std::optional<StepLog> log_;      // rank 0
+  CommunicatorPeers peers_;
+  std::optional<CheckpointWriter> checkpoints_;  // of trainer_'s tiles
+  std::int64_t saved_step_ = -1;                 // of the newest checkpoint that stands
 };
 
 }  // namespace bam

@@ -60,7 +60,7 @@ double layer_bytes(const ModelConfig& config, const LayerPlacement& placement, i
 }  // namespace
 
 MemoryNeed memory_need(const ModelConfig& config, const Placement& placement, int rank,
-                       const RankRows& rows, Precision precision) {
+                       const RankRows& rows, Precision precision, Snapshots snapshots) {
   const double element = precision == Precision::kBFloat16 ? 2 : 4;
   MemoryNeed need;
   for (const ParameterSpec& spec : parameter_specs(config)) {
@@ -74,6 +74,7 @@ MemoryNeed memory_need(const ModelConfig& config, const Placement& placement, in
     need.weights += elements * static_cast<double>(bytes_of(dtype));
     need.gradients += elements * kFloat;
     need.optimizer += owned * kFloat * states;
+    need.snapshot += snapshots == Snapshots::kInBackground ? owned * kFloat * 3 : 0;
   }
   for (const LayerPlacement& layer : placement.layers) {
     need.activations += layer_bytes(config, layer, rank, rows, element);

@@ -19,13 +19,19 @@ struct MemoryNeed {
   double gradients = 0;    // fp32
   double optimizer = 0;    // two moments, and fp32 masters beside bf16 weights
   double activations = 0;  // what backward needs, nothing recomputed
+  double snapshot =
+      0;  // fp32 copies of weights and moments, where checkpoints are written meanwhile
 
-  double total() const { return weights + gradients + optimizer + activations; }
+  double total() const { return weights + gradients + optimizer + activations + snapshot; }
 };
+
+/// Whether training goes on while its checkpoints are written.
+enum class Snapshots { kNone, kInBackground };
 
 /// FFN rows are taken as balanced over the experts. Experts have one copy; data-parallel copies of
 /// experts are not counted apart.
 MemoryNeed memory_need(const ModelConfig& config, const Placement& placement, int rank,
-                       const RankRows& rows, Precision precision);
+                       const RankRows& rows, Precision precision,
+                       Snapshots snapshots = Snapshots::kNone);
 
 }  // namespace bam

@@ -80,7 +80,7 @@ TEST_F(StopAndResume, DenseInMicroStepsOfBf16) {
 }
 
 TEST_F(StopAndResume, ExpertKvOnTwoRanks) {
-  run_whole(2, 100, SmallWorld::get().expert_kv(), {});
+  run_whole(2, 100, SmallWorld::get().expert_kv(), {"checkpoint.every=10"});
   stop_and_go_on(SIGUSR1, 138);
   stop_and_go_on(SIGTERM, 143, Reaches::kOneRank);
 }

@@ -6,27 +6,13 @@
 #include <cstring>
 
 #include "runtime/check.h"
-#include "tests/io/temporary_folder.h"
 #include "tests/parallel/ranks.h"
+#include "tests/parallel/shared_folder.h"
 
 namespace bam {
 namespace {
 
-/// Rank 0's folder, known to all.
-class SharedFolder {
- public:
-  explicit SharedFolder(CheckpointPeers& peers) {
-    if (peers.rank() == 0) {
-      own_.emplace();
-    }
-    path_ = peers.broadcast(own_ ? own_->path().string() : "");
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::optional<TemporaryFolder> own_;
-  std::filesystem::path path_;
-};
+using testing::SharedFolder;
 
 TEST(RunLock, RankZeroHoldsItForAll) {
   Memory memory;

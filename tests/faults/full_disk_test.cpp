@@ -1,0 +1,151 @@
+// F4 of the faults to survive: a disk that is full, on one rank or on all, and files that may not
+// grow. What was saved before stands, every rank learns of it, and training goes on or ends with a
+// code of its own.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <thread>
+
+#include "io/checkpoint_draft.h"
+#include "io/checkpoint_reader.h"
+#include "io/metrics_reader.h"
+#include "io/text_file.h"
+#include "launch/exit_codes.h"
+#include "tests/faults/fault_report.h"
+#include "tests/launch/run_comparison.h"
+
+namespace bam {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Eight steps of a small mixture on two ranks, a checkpoint after every second.
+class FullDisk : public testing::Test {
+ protected:
+  fs::path run() const { return folder_ / "run"; }
+
+  ChildCommand command(const fs::path& out, int ranks = 2) const {
+    return on_ranks(ranks,
+                    train(SmallWorld::get().expert_kv(), out, settings({"checkpoint.every=2"})));
+  }
+  /// Where writes below `prefix` fail on one rank, from the `call`th on.
+  Outcome with_full_disk(const std::string& prefix, int rank, int call) const {
+    ChildCommand full = command(run());
+    full.environment.insert({{"LD_PRELOAD", BAM_FILE_FAULT},
+                             {"BAM_FAULT", "full"},
+                             {"BAM_FAULT_FOLDER", (run() / prefix).string()},
+                             {"BAM_FAULT_AT", std::to_string(call)},
+                             {"BAM_FAULT_RANK", std::to_string(rank)}});
+    return outcome_of(full);
+  }
+  /// Where `bytes` are free from the `call`th time on that the run's folder is asked.
+  Outcome with_space(std::int64_t bytes, int call) const {
+    ChildCommand full = command(run());
+    full.environment.insert({{"LD_PRELOAD", BAM_FILE_FAULT},
+                             {"BAM_FAULT_FREE", std::to_string(bytes)},
+                             {"BAM_FAULT_FREE_AT", std::to_string(call)},
+                             {"BAM_FAULT_FOLDER", run().string()}});
+    return outcome_of(full);
+  }
+
+  void expect_told(const Outcome& outcome, const std::string& what) const {
+    EXPECT_NE(outcome.err.find(what), std::string::npos) << outcome.err;
+  }
+  /// A row of the fault report: this one trial, which went well unless the test has failed.
+  void report(const std::string& injection) const {
+    FaultTally tally({.fault = "F4", .injection = injection, .goal = "told of, old one kept"});
+    tally.add({.detected = !HasFailure(), .bad_accepted = false, .seconds = {}, .steps_lost = {}});
+  }
+  void expect_checkpoints(const std::vector<std::int64_t>& steps) const {
+    EXPECT_EQ(steps_in(run()), steps);
+    EXPECT_EQ(CheckpointReader(run()).step(), steps.back());
+    for (const std::int64_t step : steps) {
+      EXPECT_GT(CheckpointReader(run() / step_folder(step)).verify(), 0);
+    }
+    for (const auto& entry : fs::directory_iterator(run())) {
+      EXPECT_NE(entry.path().extension(), ".partial") << entry.path();
+    }
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(FullDisk, OnOneRank_TrainingGoesOnToTheSameEnd) {
+  expect_code(0, command(folder_ / "undisturbed"));
+  for (const int rank : {0, 1}) {
+    fs::remove_all(run());
+    const Outcome outcome = with_full_disk(".step-4.partial", rank, 3);
+    EXPECT_EQ(outcome.code, kDone) << outcome.err;
+    expect_told(outcome,
+                message_of("step-4: not written, what was saved before stands: rank ", rank, ": "));
+    expect_told(outcome, "No space left on device");
+    expect_checkpoints({6, 8});
+    expect_same_checkpoint(folder_ / "undisturbed", run());
+    expect_same_metrics(folder_ / "undisturbed", run(), SmallWorld::kSteps);
+    report(message_of("ENOSPC on rank ", rank, " of 2"));
+  }
+}
+
+TEST_F(FullDisk, AtTheManifest_TrainingGoesOn) {
+  const Outcome outcome = with_full_disk(".step-4.partial/manifest", 0, 1);
+  EXPECT_EQ(outcome.code, kDone) << outcome.err;
+  expect_told(outcome, "step-4: not written");
+  expect_checkpoints({6, 8});
+  report("ENOSPC at the manifest");
+}
+
+TEST_F(FullDisk, ForTheLastCheckpoint_IsAnExitCodeOfItsOwn) {
+  const Outcome outcome = with_full_disk(".step-8.partial", 1, 1);
+  EXPECT_EQ(outcome.code, kNotSaved) << outcome.err;
+  expect_told(outcome, "step-8: not written");
+  expect_checkpoints({4, 6});
+  expect_code(0, command(run()));  // once there is room
+  expect_checkpoints({6, 8});
+  report("ENOSPC for the last checkpoint");
+}
+
+TEST_F(FullDisk, ForMetrics_TrainingGoesOn) {
+  const Outcome outcome = with_full_disk("metrics.jsonl", 0, 6);
+  EXPECT_EQ(outcome.code, kDone) << outcome.err;
+  expect_told(outcome, "training goes on");
+  expect_checkpoints({6, 8});
+}
+
+TEST_F(FullDisk, IsSeenBeforeTheFirstStep) {
+  const Outcome outcome = with_space(1 << 20, 1);
+  EXPECT_EQ(outcome.code, kNotSaved) << outcome.err;
+  expect_told(outcome, "bytes are free where a checkpoint takes");
+  EXPECT_TRUE(steps_in(run()).empty());
+  EXPECT_TRUE(read_metrics(run() / "metrics.jsonl").empty());
+}
+
+// One call as training begins, one for each save.
+TEST_F(FullDisk, IsSeenBeforeACheckpointIsBegun) {
+  const Outcome outcome = with_space(1 << 20, 4);
+  EXPECT_EQ(outcome.code, kNotSaved) << outcome.err;
+  expect_told(outcome, "step-6: not written, what was saved before stands: ");
+  expect_checkpoints({2, 4});
+  report("too little space");
+}
+
+// MPI itself needs large files to start: the limit comes once steps are trained.
+TEST_F(FullDisk, AFileThatMayNotGrow_IsToldOfAndNoSignal) {
+  Program program(alone(train(SmallWorld::get().expert_kv(), run(),
+                              settings({"training.steps=300", "checkpoint.every=100"}))));
+  while (program.is_running() &&
+         (!fs::exists(run() / "metrics.jsonl") || read_metrics(run() / "metrics.jsonl").empty())) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const rlimit limit{1 << 16, 1 << 16};
+  ASSERT_EQ(::prlimit(program.id(), RLIMIT_FSIZE, &limit, nullptr), 0);
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.code, kNotSaved) << outcome.err;
+  expect_told(outcome, "step-300: not written");
+  expect_told(outcome, "data.h5: cannot have");
+  expect_told(outcome, "File too large");
+  EXPECT_FALSE(fs::exists(draft_folder(run(), 300)));
+  report("RLIMIT_FSIZE");
+}
+
+}  // namespace
+}  // namespace bam
