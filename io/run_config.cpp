@@ -5,7 +5,6 @@
 
 #include "io/field_check.h"
 #include "io/text_proto.h"
-#include "proto/placement.pb.h"
 
 namespace bam {
 namespace {
@@ -132,19 +131,6 @@ CheckpointConfig checkpoint_of(const proto::CheckpointConfig& in, const FieldChe
   return out;
 }
 
-LayerPlacement layer_of(const proto::LayerPlacement& in, const std::string& at, int ranks,
-                        const FieldCheck& field) {
-  LayerPlacement out;
-  for (int j = 0; j < in.attention_size(); ++j) {
-    out.attention.push_back(
-        field.whole<int>(in.attention(j), message_of(at, ".attention[", j, "]"), 0, ranks - 1));
-  }
-  for (int i = 0; i < in.ffn_size(); ++i) {
-    out.ffn.push_back(field.whole<int>(in.ffn(i), message_of(at, ".ffn[", i, "]"), 0, ranks - 1));
-  }
-  return out;
-}
-
 }  // namespace
 
 proto::RunConfig read_run_config(const std::filesystem::path& path,
@@ -169,23 +155,6 @@ RunConfig run_config_of(const proto::RunConfig& config, const std::string& sourc
   out.parallel = parallel_of(config.parallel(), field);
   out.checkpoint = checkpoint_of(config.checkpoint(), field);
   out.init_from = config.init_from();
-  return out;
-}
-
-Placement read_placement(const std::filesystem::path& path, const ModelConfig& config, int ranks) {
-  proto::Placement text;
-  read_text_proto(path, text);
-  const FieldCheck field(path.string());
-  field.that(text.ranks() == ranks, "ranks", text.ranks(), " where the expert-parallel group has ",
-             ranks);
-  field.that(text.layers_size() == 1 || text.layers_size() == config.n_layers, "layers",
-             text.layers_size(), " entries where 1 or ", config.n_layers, " were expected");
-  Placement out{ranks, {}};
-  for (int l = 0; l < config.n_layers; ++l) {
-    const int entry = text.layers_size() == 1 ? 0 : l;
-    out.layers.push_back(layer_of(text.layers(entry), message_of("layers[", entry, "]"), ranks, field));
-  }
-  naming(path.string(), [&] { validate(out, config); });
   return out;
 }
 

@@ -8,7 +8,6 @@
 
 #include "model/config.h"
 #include "model/parameter_store.h"
-#include "model/placement.h"
 #include "proto/run_config.pb.h"
 
 namespace bam {
@@ -96,9 +95,5 @@ proto::RunConfig read_run_or_model_config(const std::filesystem::path& path);
 
 /// The model of such a file.
 ModelConfig read_model_config(const std::filesystem::path& path);
-
-/// Reads a placement plan (protobuf text) for the model's experts over `ranks` ranks. Throws
-/// BadInput naming file, layer and expert where it does not fit.
-Placement read_placement(const std::filesystem::path& path, const ModelConfig& config, int ranks);
 
 }  // namespace bam

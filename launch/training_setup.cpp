@@ -1,6 +1,7 @@
 #include "launch/training_setup.h"
 
 #include "io/content_hash.h"
+#include "io/placement_file.h"
 #include "io/text_file.h"
 #include "model/flops.h"
 #include "runtime/check.h"

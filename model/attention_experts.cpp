@@ -1,6 +1,9 @@
 #include "model/attention_experts.h"
 
+#include <algorithm>
+
 #include "model/linear.h"
+#include "runtime/check.h"
 #include "runtime/elementwise.h"
 #include "runtime/routing.h"
 #include "runtime/sparse_gates.h"
@@ -55,22 +58,33 @@ AttentionExperts::AttentionExperts(const ModelConfig& config, const ParameterSto
   }
 }
 
-void AttentionExperts::forward(Stream& stream, const SequenceRows& sequences,
-                               const Tensor& rope_table, AttentionSliceSaved& saved,
-                               const Tensor& sum, LayerCache* cache) const {
-  if (shared_kv_ && !experts_.empty()) {
+// Among the held experts.
+std::size_t AttentionExperts::place_of(int expert) const {
+  const auto found = std::ranges::lower_bound(held_, expert);
+  check(found != held_.end() && *found == expert, "attention expert ", expert,
+        " is not held by this rank");
+  return static_cast<std::size_t>(found - held_.begin());
+}
+
+void AttentionExperts::forward(Stream& stream, const AttentionPart& part, const Tensor& rope_table,
+                               AttentionSliceSaved& saved, const Tensor& sum,
+                               LayerCache* cache) const {
+  const SequenceRows& sequences = part.sequences;
+  if (shared_kv_ && !part.experts.empty()) {
     saved.shared_kv = keys_values(stream, sequences, rope_table, *shared_kv_, saved.h, cache, 0);
   }
-  saved.experts.resize(experts_.size());
-  for (std::size_t e = 0; e < experts_.size(); ++e) {
-    AttentionSliceSaved::OfExpert& own = saved.experts[e];
-    select_queries(stream, sequences, held_[e], saved, own);
+  saved.experts.resize(part.experts.size());
+  for (std::size_t i = 0; i < part.experts.size(); ++i) {
+    const int expert = part.experts[i];
+    const std::size_t e = place_of(expert);
+    AttentionSliceSaved::OfExpert& own = saved.experts[i];
+    select_queries(stream, sequences, expert, saved, own);
     if (!shared_kv_) {
       own.kv = keys_values(stream, sequences, rope_table, own_kv_[e], saved.h, cache, e);
     }
     const KeysValues& kv = shared_kv_ ? saved.shared_kv : own.kv;
     experts_[e].attend(stream, sequences, kv, rope_table, own.attention);
-    const Tensor weighted = weighted_output(stream, own, held_[e]);
+    const Tensor weighted = weighted_output(stream, own, expert);
     if (!sparse_) {
       experts_[e].project(stream, weighted, sum);
       continue;
@@ -121,26 +135,29 @@ Tensor AttentionExperts::weighted_output(Stream& stream, const AttentionSliceSav
   return weighted;
 }
 
-void AttentionExperts::backward(Stream& stream, const SequenceRows& sequences,
-                                const Tensor& rope_table, const AttentionSliceSaved& saved,
-                                const Tensor& dy, const Tensor& dh, const Tensor& d_gates) const {
+void AttentionExperts::backward(Stream& stream, const AttentionPart& part, const Tensor& rope_table,
+                                const AttentionSliceSaved& saved, const Tensor& dy,
+                                const Tensor& dh, const Tensor& d_gates) const {
+  const SequenceRows& sequences = part.sequences;
   std::vector<KeysValues> shared_gradients;
-  for (std::size_t e = 0; e < experts_.size(); ++e) {
-    const AttentionSliceSaved::OfExpert& own = saved.experts[e];
+  for (std::size_t i = 0; i < part.experts.size(); ++i) {
+    const int expert = part.experts[i];
+    const std::size_t e = place_of(expert);
+    const AttentionSliceSaved::OfExpert& own = saved.experts[i];
     const Tensor& rows = own.attention.rows;
     const Tensor dy_rows = sparse_ ? gathered(stream, dy, rows) : dy;
-    const Tensor weighted = weighted_output(stream, own, held_[e]);
+    const Tensor weighted = weighted_output(stream, own, expert);
     const Tensor u = experts_[e].project_backward(stream, dy_rows, weighted);
     if (!own.row_gates.shape().empty()) {
       const Tensor d_row_gates = zeros(stream, own.row_gates.shape());
-      dot_rows(stream, u, own.attention.out, d_row_gates, held_[e]);
+      dot_rows(stream, u, own.attention.out, d_row_gates, expert);
       scatter_add_rows(stream, d_row_gates, rows, d_gates);
-      scale_rows(stream, u, own.row_gates, held_[e], u);
+      scale_rows(stream, u, own.row_gates, expert, u);
     }
     const Tensor dx = sparse_ ? zeros(stream, {rows.rows(), dh.cols()}) : dh;
     const KeysValues& kv = shared_kv_ ? saved.shared_kv : own.kv;
-    KeysValues gradient = experts_[e].attend_backward(stream, sequences, kv, rope_table,
-                                                      own.attention, u, dx);
+    KeysValues gradient =
+        experts_[e].attend_backward(stream, sequences, kv, rope_table, own.attention, u, dx);
     if (sparse_) {
       scatter_add_rows(stream, dx, rows, dh);
     }

@@ -7,7 +7,7 @@
 
 namespace bam {
 
-/// What backward needs of one rank's attention experts over some sequences of n rows.
+/// What backward needs of one rank's attention experts over a part of n rows.
 struct AttentionSliceSaved {
   struct OfExpert {
     AttentionSaved attention;
@@ -18,7 +18,7 @@ struct AttentionSliceSaved {
   Tensor h;             // (n, d_model)
   Tensor gates;         // (n, experts) fp32, 0: not used; empty where there is one attention
   KeysValues shared_kv;
-  std::vector<OfExpert> experts;
+  std::vector<OfExpert> experts;  // of each of the part's experts
 };
 
 /// The attention experts that one rank holds (or a dense model's only attention):
@@ -28,17 +28,14 @@ class AttentionExperts {
   AttentionExperts(const ModelConfig& config, const ParameterStore& store, int layer,
                    std::vector<int> held);
 
-  /// The experts' numbers, ascending.
-  const std::vector<int>& held() const { return held_; }
-
-  /// sum (n, d_model) fp32 += the experts' gated outputs; saved.h and saved.gates are given. With a
-  /// cache, the rows' keys and values join those of the rows before them.
-  void forward(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
+  /// sum (n, d_model) fp32 += the part's experts' gated outputs; saved.h and saved.gates are given.
+  /// With a cache, the rows' keys and values join those of the rows before them.
+  void forward(Stream& stream, const AttentionPart& part, const Tensor& rope_table,
                AttentionSliceSaved& saved, const Tensor& sum, LayerCache* cache = nullptr) const;
 
   /// From dy (n, d_model) of h's dtype: dh (n, d_model) fp32 += ..., d_gates (n, experts) fp32 +=
-  /// the held experts' columns (empty where there is no gate), and all weight gradients.
-  void backward(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
+  /// the part's experts' columns (empty where there is no gate), and their weight gradients.
+  void backward(Stream& stream, const AttentionPart& part, const Tensor& rope_table,
                 const AttentionSliceSaved& saved, const Tensor& dy, const Tensor& dh,
                 const Tensor& d_gates) const;
 
@@ -54,9 +51,11 @@ class AttentionExperts {
                        const AttentionSliceSaved& saved, const std::vector<KeysValues>& gradients,
                        const Tensor& dh) const;
 
+  std::size_t place_of(int expert) const;
+
   bool sparse_ = false;
-  std::vector<int> held_;
-  std::vector<AttentionExpert> experts_;
+  std::vector<int> held_;                           // ascending
+  std::vector<AttentionExpert> experts_;            // as held_
   std::vector<KeyValueProjection> own_kv_;          // one an expert, or
   std::optional<KeyValueProjection> shared_kv_;     // one for all
 };

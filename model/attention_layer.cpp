@@ -19,6 +19,11 @@ Tensor zeros(Stream& stream, const Shape& shape) {
   return out;
 }
 
+// Rows [begin, end); empty where there are no gates.
+Tensor rows_of(const Tensor& gates, std::int64_t begin, std::int64_t end) {
+  return gates.shape().empty() ? Tensor() : gates.slice(begin, end);
+}
+
 // `rows` of `values`, or all of them.
 Tensor packed(Stream& stream, const Tensor& values, const Tensor& rows) {
   if (rows.shape().empty()) {
@@ -46,18 +51,13 @@ Gates gates_of(const AttentionMixture& mixture) {
 
 AttentionLayer::AttentionLayer(const ModelConfig& config, const ParameterStore& store,
                                const Placement& placement, int layer, Exchange& exchange)
-    : mixture_(config.has_attention_experts() ? config.mixture->attention : std::nullopt),
+    : layer_(layer),
+      mixture_(config.has_attention_experts() ? config.mixture->attention : std::nullopt),
       experts_(config, store, layer,
                mixture_ ? experts_on(placed(placement, layer).attention, exchange.rank())
                         : std::vector<int>{0}),
       exchange_(exchange) {
-  if (!mixture_) {
-    return;
-  }
-  for (int rank = 0; rank < exchange.ranks(); ++rank) {
-    held_by_.push_back(experts_on(placed(placement, layer).attention, rank));
-  }
-  if (mixture_->has_router()) {
+  if (mixture_ && mixture_->has_router()) {
     router_.emplace(store, "layers." + std::to_string(layer) + ".attention_router");
   }
 }
@@ -83,65 +83,75 @@ Tensor AttentionLayer::route(Stream& stream, const Tensor& h32, RouterSaved& sav
   return gates;
 }
 
-Tensor AttentionLayer::rows_returned(Stream& stream, const Tensor& gates, int holder) const {
-  return sparse() ? rows_using(stream, gates, held_by_[holder]) : Tensor();
+// Empty: all.
+Tensor AttentionLayer::rows_returned(Stream& stream, const Tensor& gates,
+                                     const std::vector<int>& experts) const {
+  return sparse() ? rows_using(stream, gates, experts) : Tensor();
 }
 
 void AttentionLayer::start(Stream& stream, const MicroBatch& micro, const Tensor& h,
                            const Tensor& h32, AttentionLayerSaved& saved,
                            AttentionFlight& flight) const {
-  saved.slices.resize(1 + micro.ring.size());
-  saved.slices[0].h = h;
-  saved.slices[0].gates = route(stream, h32, saved.router);
-  for (std::size_t i = 0; i < micro.ring.size(); ++i) {
-    const RingStep& step = micro.ring[i];
-    AttentionSliceSaved& slice = saved.slices[i + 1];
+  saved.h = h;
+  saved.gates = route(stream, h32, saved.router);
+  for (const OwnPart& own : micro.route(layer_).own) {
+    saved.own.push_back({.h = h.slice(own.begin, own.end),
+                         .gates = rows_of(saved.gates, own.begin, own.end),
+                         .shared_kv = {},
+                         .experts = {}});
+  }
+  for (const RingStep& step : micro.route(layer_).ring) {
+    saved.theirs.emplace_back();
     std::vector<Transfer> sends;
     std::vector<Transfer> receives;
-    if (holds(step.borrower)) {
-      sends = {{step.borrower, h.slice(step.lent_begin, step.lent_end)},
-               {step.borrower, saved.slices[0].gates.slice(step.lent_begin, step.lent_end)}};
+    if (step.lent) {
+      const auto& [borrower, begin, end, experts] = *step.lent;
+      sends = {{borrower, h.slice(begin, end)}, {borrower, saved.gates.slice(begin, end)}};
     }
-    if (holds(exchange_.rank())) {
-      slice.h = Tensor(stream, {step.theirs.count(), h.cols()}, h.dtype());
-      slice.gates = Tensor(stream, {step.theirs.count(), mixture_->experts}, DType::kFloat32);
-      receives = {{step.source, slice.h}, {step.source, slice.gates}};
+    if (step.theirs) {
+      const std::int64_t rows = step.theirs->part.sequences.count();
+      AttentionSliceSaved& slice = saved.theirs.back();
+      slice.h = Tensor(stream, {rows, h.cols()}, h.dtype());
+      slice.gates = Tensor(stream, {rows, mixture_->experts}, DType::kFloat32);
+      receives = {{step.theirs->source, slice.h}, {step.theirs->source, slice.gates}};
     }
     flight.borrowed.push_back(exchange_.start(stream, std::move(sends), std::move(receives)));
   }
 }
 
 void AttentionLayer::own(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
-                         AttentionLayerSaved& saved, const Tensor& sum,
-                         LayerCache* cache) const {
-  experts_.forward(stream, micro.own, rope_table, saved.slices[0], sum, cache);
+                         AttentionLayerSaved& saved, const Tensor& sum, LayerCache* cache) const {
+  const std::vector<OwnPart>& parts = micro.route(layer_).own;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    experts_.forward(stream, parts[i].part, rope_table, saved.own[i],
+                     sum.slice(parts[i].begin, parts[i].end), cache);
+  }
 }
 
 void AttentionLayer::others(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
                             AttentionLayerSaved& saved, AttentionFlight& flight) const {
-  for (std::size_t i = 0; i < micro.ring.size(); ++i) {
-    const RingStep& step = micro.ring[i];
-    AttentionSliceSaved& slice = saved.slices[i + 1];
-    const std::int64_t width = saved.slices[0].h.cols();
-    const DType dtype = saved.slices[0].h.dtype();
+  const std::vector<RingStep>& ring = micro.route(layer_).ring;
+  const std::int64_t width = saved.h.cols();
+  const DType dtype = saved.h.dtype();
+  for (std::size_t i = 0; i < ring.size(); ++i) {
     std::vector<Transfer> sends;
     std::vector<Transfer> receives;
     flight.borrowed[i].wait(stream);
-    if (holds(exchange_.rank())) {
-      const Tensor sum = zeros(stream, {step.theirs.count(), width});
-      experts_.forward(stream, step.theirs, rope_table, slice, sum);
-      const Tensor rows = rows_returned(stream, slice.gates, exchange_.rank());
-      sends = {{step.source, packed(stream, as_dtype(stream, sum, dtype), rows)}};
+    if (ring[i].theirs) {
+      const auto& [source, part] = *ring[i].theirs;
+      const Tensor sum = zeros(stream, {part.sequences.count(), width});
+      experts_.forward(stream, part, rope_table, saved.theirs[i], sum);
+      const Tensor rows = rows_returned(stream, saved.theirs[i].gates, part.experts);
+      sends = {{source, packed(stream, as_dtype(stream, sum, dtype), rows)}};
     }
     flight.inbox.emplace_back();
     flight.inbox_rows.emplace_back();
-    if (holds(step.borrower)) {
-      const Tensor gates = saved.slices[0].gates.slice(step.lent_begin, step.lent_end);
-      flight.inbox_rows[i] = rows_returned(stream, gates, step.borrower);
-      const std::int64_t rows =
-          sparse() ? flight.inbox_rows[i].rows() : step.lent_end - step.lent_begin;
+    if (ring[i].lent) {
+      const auto& [borrower, begin, end, experts] = *ring[i].lent;
+      flight.inbox_rows[i] = rows_returned(stream, saved.gates.slice(begin, end), experts);
+      const std::int64_t rows = sparse() ? flight.inbox_rows[i].rows() : end - begin;
       flight.inbox[i] = Tensor(stream, {rows, width}, dtype);
-      receives = {{step.borrower, flight.inbox[i]}};
+      receives = {{borrower, flight.inbox[i]}};
     }
     flight.returned.push_back(exchange_.start(stream, std::move(sends), std::move(receives)));
   }
@@ -149,12 +159,12 @@ void AttentionLayer::others(Stream& stream, const MicroBatch& micro, const Tenso
 
 void AttentionLayer::finish(Stream& stream, const MicroBatch& micro, AttentionFlight& flight,
                             const Tensor& sum) const {
-  for (std::size_t i = 0; i < micro.ring.size(); ++i) {
-    const RingStep& step = micro.ring[i];
+  const std::vector<RingStep>& ring = micro.route(layer_).ring;
+  for (std::size_t i = 0; i < ring.size(); ++i) {
     flight.returned[i].wait(stream);
-    if (holds(step.borrower)) {
+    if (ring[i].lent) {
       add_packed(stream, flight.inbox[i], flight.inbox_rows[i],
-                 sum.slice(step.lent_begin, step.lent_end));
+                 sum.slice(ring[i].lent->begin, ring[i].lent->end));
     }
   }
 }
@@ -162,64 +172,70 @@ void AttentionLayer::finish(Stream& stream, const MicroBatch& micro, AttentionFl
 void AttentionLayer::start_backward(Stream& stream, const MicroBatch& micro,
                                     const AttentionLayerSaved& saved, const Tensor& dy,
                                     AttentionFlight& flight) const {
-  for (std::size_t i = 0; i < micro.ring.size(); ++i) {
-    const RingStep& step = micro.ring[i];
+  const std::vector<RingStep>& ring = micro.route(layer_).ring;
+  for (std::size_t i = 0; i < ring.size(); ++i) {
     std::vector<Transfer> sends;
     std::vector<Transfer> receives;
-    if (holds(step.borrower)) {
-      const Tensor gates = saved.slices[0].gates.slice(step.lent_begin, step.lent_end);
-      const Tensor lent = dy.slice(step.lent_begin, step.lent_end);
-      sends = {{step.borrower, packed(stream, lent, rows_returned(stream, gates, step.borrower))}};
+    if (ring[i].lent) {
+      const auto& [borrower, begin, end, experts] = *ring[i].lent;
+      const Tensor rows = rows_returned(stream, saved.gates.slice(begin, end), experts);
+      sends = {{borrower, packed(stream, dy.slice(begin, end), rows)}};
     }
     flight.gradients.emplace_back();
     flight.inbox_rows.emplace_back();
-    if (holds(exchange_.rank())) {
-      flight.inbox_rows[i] = rows_returned(stream, saved.slices[i + 1].gates, exchange_.rank());
-      const std::int64_t rows = sparse() ? flight.inbox_rows[i].rows() : step.theirs.count();
+    if (ring[i].theirs) {
+      const auto& [source, part] = *ring[i].theirs;
+      flight.inbox_rows[i] = rows_returned(stream, saved.theirs[i].gates, part.experts);
+      const std::int64_t rows = sparse() ? flight.inbox_rows[i].rows() : part.sequences.count();
       flight.gradients[i] = Tensor(stream, {rows, dy.cols()}, dy.dtype());
-      receives = {{step.source, flight.gradients[i]}};
+      receives = {{source, flight.gradients[i]}};
     }
     flight.borrowed.push_back(exchange_.start(stream, std::move(sends), std::move(receives)));
   }
 }
 
-void AttentionLayer::own_backward(Stream& stream, const MicroBatch& micro,
-                                  const Tensor& rope_table, const AttentionLayerSaved& saved,
-                                  const Tensor& dy, const Tensor& dh,
-                                  const Tensor& d_gates) const {
-  experts_.backward(stream, micro.own, rope_table, saved.slices[0], dy, dh, d_gates);
+void AttentionLayer::own_backward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
+                                  const AttentionLayerSaved& saved, const Tensor& dy,
+                                  const Tensor& dh, const Tensor& d_gates) const {
+  const std::vector<OwnPart>& parts = micro.route(layer_).own;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto& [begin, end, part] = parts[i];
+    experts_.backward(stream, part, rope_table, saved.own[i], dy.slice(begin, end),
+                      dh.slice(begin, end), rows_of(d_gates, begin, end));
+  }
 }
 
 void AttentionLayer::others_backward(Stream& stream, const MicroBatch& micro,
                                      const Tensor& rope_table, const AttentionLayerSaved& saved,
                                      AttentionFlight& flight) const {
-  for (std::size_t i = 0; i < micro.ring.size(); ++i) {
-    const RingStep& step = micro.ring[i];
-    const AttentionSliceSaved& slice = saved.slices[i + 1];
-    const std::int64_t width = saved.slices[0].h.cols();
-    const DType dtype = saved.slices[0].h.dtype();
+  const std::vector<RingStep>& ring = micro.route(layer_).ring;
+  const std::int64_t width = saved.h.cols();
+  const DType dtype = saved.h.dtype();
+  for (std::size_t i = 0; i < ring.size(); ++i) {
     std::vector<Transfer> sends;
     std::vector<Transfer> receives;
     flight.borrowed[i].wait(stream);
-    if (holds(exchange_.rank())) {
+    if (ring[i].theirs) {
+      const auto& [source, part] = *ring[i].theirs;
+      const std::int64_t rows = part.sequences.count();
       Tensor dy = flight.gradients[i];
       if (sparse()) {
-        const Tensor spread = zeros(stream, {step.theirs.count(), width});
+        const Tensor spread = zeros(stream, {rows, width});
         scatter_add_rows(stream, dy, flight.inbox_rows[i], spread);
         dy = as_dtype(stream, spread, dtype);
       }
-      const Tensor dh = zeros(stream, {step.theirs.count(), width});
-      const Tensor d_gates = gate_gradients(stream, step.theirs.count());
-      experts_.backward(stream, step.theirs, rope_table, slice, dy, dh, d_gates);
-      sends = {{step.source, as_dtype(stream, dh, dtype)}, {step.source, d_gates}};
+      const Tensor dh = zeros(stream, {rows, width});
+      const Tensor d_gates = gate_gradients(stream, rows);
+      experts_.backward(stream, part, rope_table, saved.theirs[i], dy, dh, d_gates);
+      sends = {{source, as_dtype(stream, dh, dtype)}, {source, d_gates}};
     }
     flight.inbox.emplace_back();
     flight.gates_inbox.emplace_back();
-    if (holds(step.borrower)) {
-      const std::int64_t rows = step.lent_end - step.lent_begin;
-      flight.inbox[i] = Tensor(stream, {rows, width}, dtype);
-      flight.gates_inbox[i] = Tensor(stream, {rows, mixture_->experts}, DType::kFloat32);
-      receives = {{step.borrower, flight.inbox[i]}, {step.borrower, flight.gates_inbox[i]}};
+    if (ring[i].lent) {
+      const auto& [borrower, begin, end, experts] = *ring[i].lent;
+      flight.inbox[i] = Tensor(stream, {end - begin, width}, dtype);
+      flight.gates_inbox[i] = Tensor(stream, {end - begin, mixture_->experts}, DType::kFloat32);
+      receives = {{borrower, flight.inbox[i]}, {borrower, flight.gates_inbox[i]}};
     }
     flight.returned.push_back(exchange_.start(stream, std::move(sends), std::move(receives)));
   }
@@ -229,12 +245,13 @@ void AttentionLayer::finish_backward(Stream& stream, const MicroBatch& micro, co
                                      const AttentionLayerSaved& saved, double z_scale,
                                      AttentionFlight& flight, const Tensor& dh,
                                      const Tensor& d_gates) const {
-  for (std::size_t i = 0; i < micro.ring.size(); ++i) {
-    const RingStep& step = micro.ring[i];
+  const std::vector<RingStep>& ring = micro.route(layer_).ring;
+  for (std::size_t i = 0; i < ring.size(); ++i) {
     flight.returned[i].wait(stream);
-    if (holds(step.borrower)) {
-      add(stream, flight.inbox[i], dh.slice(step.lent_begin, step.lent_end));
-      add(stream, flight.gates_inbox[i], d_gates.slice(step.lent_begin, step.lent_end));
+    if (ring[i].lent) {
+      const auto& [borrower, begin, end, experts] = *ring[i].lent;
+      add(stream, flight.inbox[i], dh.slice(begin, end));
+      add(stream, flight.gates_inbox[i], d_gates.slice(begin, end));
     }
   }
   if (!router_) {

@@ -7,26 +7,28 @@
 
 namespace bam {
 
-/// What backward needs of one layer's attention. Slice 0 is this rank's own sequences, then one a
-/// ring step.
+/// What backward needs of one layer's attention.
 struct AttentionLayerSaved {
   RouterSaved router;
-  std::vector<AttentionSliceSaved> slices;
+  Tensor h;                                 // (n, d_model)
+  Tensor gates;                             // (n, experts) fp32; empty where there is one attention
+  std::vector<AttentionSliceSaved> own;     // of each own part
+  std::vector<AttentionSliceSaved> theirs;  // of each ring step; empty where it borrows nothing
 };
 
 /// Transfers of one pass through a layer's attention.
 struct AttentionFlight {
-  std::vector<Pending> borrowed;     // other ranks' rows, one a ring step
-  std::vector<Pending> returned;     // what other ranks made of this rank's rows
-  std::vector<Tensor> inbox;         // (rows returned, d_model), one a ring step
-  std::vector<Tensor> inbox_rows;    // (rows returned) int32, within the lent piece; empty: all
-  std::vector<Tensor> gates_inbox;   // backward: (lent rows, experts) fp32
-  std::vector<Tensor> gradients;     // backward: borrowed rows' dy (rows returned, d_model)
+  std::vector<Pending> borrowed;    // other ranks' rows, one a ring step
+  std::vector<Pending> returned;    // what other ranks made of this rank's rows
+  std::vector<Tensor> inbox;        // (rows returned, d_model), one a ring step
+  std::vector<Tensor> inbox_rows;   // (rows returned) int32, within the lent piece; empty: all
+  std::vector<Tensor> gates_inbox;  // backward: (lent rows, experts) fp32
+  std::vector<Tensor> gradients;    // backward: borrowed rows' dy (rows returned, d_model)
 };
 
-/// The attention of one block: soft-routed experts spread over the ranks of the exchange, each of
-/// which sees every sequence; or a dense model's (and BTX's) single attention, which stays at home.
-/// Calls come in the order start, own, others, finish; backward mirrors them.
+/// The attention of one block: soft-routed experts spread over the ranks of the exchange, one copy
+/// of each seeing every sequence; or a dense model's (and BTX's) single attention, which stays at
+/// home. Calls come in the order start, own, others, finish; backward mirrors them.
 class AttentionLayer {
  public:
   AttentionLayer(const ModelConfig& config, const ParameterStore& store, const Placement& placement,
@@ -63,14 +65,13 @@ class AttentionLayer {
   Tensor gate_gradients(Stream& stream, std::int64_t n) const;
 
  private:
-  bool holds(int rank) const { return !held_by_.empty() && !held_by_[rank].empty(); }
   bool sparse() const { return mixture_ && mixture_->routing == AttentionRouting::kTopK; }
   Tensor route(Stream& stream, const Tensor& h32, RouterSaved& saved) const;
-  Tensor rows_returned(Stream& stream, const Tensor& gates, int holder) const;
+  Tensor rows_returned(Stream& stream, const Tensor& gates, const std::vector<int>& experts) const;
 
+  int layer_;
   std::optional<AttentionMixture> mixture_;
   std::optional<Router> router_;
-  std::vector<std::vector<int>> held_by_;  // experts of each rank; empty where there is one attention
   AttentionExperts experts_;
   Exchange& exchange_;
 };

@@ -11,51 +11,50 @@ std::vector<Transfer> transfers(const std::vector<RowRange>& ranges, const Tenso
   return out;
 }
 
-}  // namespace
-
-std::vector<int> experts_by_rank(const std::vector<int>& rank_of_expert, int ranks) {
-  std::vector<int> order;
-  for (int rank = 0; rank < ranks; ++rank) {
-    const std::vector<int> held = experts_on(rank_of_expert, rank);
-    order.insert(order.end(), held.begin(), held.end());
+// `row`: the outbox's first for this expert.
+void add_outgoing(const Replicas& replicas, const Division& division, int rank, std::int64_t row,
+                  DispatchPlan& plan) {
+  for (const Replica& replica : replicas) {
+    const ItemRange range = division.between(replicas, rank, replica.rank);
+    if (replica.rank == rank) {
+      plan.own.push_back({row + range.begin, row + range.end});
+    } else {
+      plan.outgoing.push_back({replica.rank, row + range.begin, row + range.end});
+    }
   }
-  return order;
 }
 
-DispatchPlan plan_dispatch(const std::vector<int>& rank_of_expert, int ranks, int rank,
-                           std::span<const std::int32_t> counts) {
-  const auto experts = static_cast<std::int64_t>(rank_of_expert.size());
-  DispatchPlan plan;
-  std::int64_t row = 0;
-  std::int64_t first_held = 0;  // place of this rank's first expert in outbox order
-  std::int64_t place = 0;
-  for (int peer = 0; peer < ranks; ++peer) {
-    if (peer == rank) {
-      first_held = place;
-      plan.own_of_expert.push_back(row);
-    }
-    for (std::size_t e = 0; e < experts_on(rank_of_expert, peer).size(); ++e, ++place) {
-      const std::int64_t end = row + counts[rank * experts + place];
-      if (peer == rank) {
-        plan.own_of_expert.push_back(end);
-      } else {
-        plan.outgoing.push_back({peer, row, end});
-      }
-      row = end;
+void add_incoming(const Replicas& replicas, const Division& division, int ranks, int rank,
+                  DispatchPlan& plan) {
+  const std::int64_t first = plan.arrival_count();
+  std::int64_t arrival = first;
+  for (int source = 0; source < ranks; ++source) {
+    if (source != rank) {
+      const std::int64_t end = arrival + division.between(replicas, source, rank).count();
+      plan.incoming.push_back({source, arrival, end});
+      arrival = end;
     }
   }
-  const auto held = static_cast<std::int64_t>(plan.own_of_expert.size()) - 1;
-  std::int64_t arrival = 0;
-  plan.arrivals_of_expert.push_back(0);
-  for (std::int64_t e = 0; e < held; ++e) {
-    for (int source = 0; source < ranks; ++source) {
-      if (source != rank) {
-        const std::int64_t end = arrival + counts[source * experts + first_held + e];
-        plan.incoming.push_back({source, arrival, end});
-        arrival = end;
-      }
+  plan.arrivals.push_back({first, arrival});
+}
+
+}  // namespace
+
+DispatchPlan plan_dispatch(const std::vector<Replicas>& experts, int ranks, int rank,
+                           std::span<const std::int32_t> counts) {
+  DispatchPlan plan;
+  std::int64_t row = 0;
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(ranks));  // for one expert, of each rank
+  for (std::size_t e = 0; e < experts.size(); ++e) {
+    for (std::size_t source = 0; source < rows.size(); ++source) {
+      rows[source] = counts[source * experts.size() + e];
     }
-    plan.arrivals_of_expert.push_back(arrival);
+    const Division division = divide(experts[e], rows);
+    add_outgoing(experts[e], division, rank, row, plan);
+    if (is_on(experts[e], rank)) {
+      add_incoming(experts[e], division, ranks, rank, plan);
+    }
+    row += rows[static_cast<std::size_t>(rank)];
   }
   return plan;
 }

@@ -3,8 +3,8 @@
 #include <span>
 #include <vector>
 
+#include "model/division.h"
 #include "model/exchange.h"
-#include "model/placement.h"
 
 namespace bam {
 
@@ -17,24 +17,22 @@ struct RowRange {
 
 /// Which rows go to which rank, and where arrivals are put: by expert, within an expert by rank.
 ///
-///     outbox (n * k rows)    by rank, then expert:     | rank 0: e0 e2 | rank 1: e1 e3 | ...
+///     outbox (n * k rows)    by expert, then by copy:  | e0: rank 0 | e1: rank 1, rank 3 | ...
 ///     arrivals               by expert, then source:   | e1: from 0, 2, .. | e3: from 0, 2, .. |
 ///
-/// This rank's own rows stay in the outbox.
+/// The rows that this rank's own copies serve stay in the outbox.
 struct DispatchPlan {
-  std::vector<RowRange> outgoing;               // ranges of the outbox
-  std::vector<RowRange> incoming;               // ranges of the arrivals
-  std::vector<std::int64_t> arrivals_of_expert; // (held + 1) first arrival of each held expert
-  std::vector<std::int64_t> own_of_expert;      // (held + 1) first outbox row of each held expert
+  std::vector<RowRange> outgoing;   // ranges of the outbox
+  std::vector<RowRange> incoming;   // ranges of the arrivals
+  std::vector<ItemRange> arrivals;  // (held) of the arrivals: each held expert's
+  std::vector<ItemRange> own;       // (held) of the outbox: each held expert's own rows
 
-  std::int64_t arrivals() const { return arrivals_of_expert.back(); }
+  std::int64_t arrival_count() const { return arrivals.empty() ? 0 : arrivals.back().end; }
 };
 
-/// The experts in the outbox's order: those of rank 0, of rank 1, ...
-std::vector<int> experts_by_rank(const std::vector<int>& rank_of_expert, int ranks);
-
-/// counts (ranks, experts): rows of each rank for each expert, experts in outbox order.
-DispatchPlan plan_dispatch(const std::vector<int>& rank_of_expert, int ranks, int rank,
+/// counts (ranks, experts): rows of each rank for each expert. Copies of an expert share its rows
+/// as `divide` says.
+DispatchPlan plan_dispatch(const std::vector<Replicas>& experts, int ranks, int rank,
                            std::span<const std::int32_t> counts);
 
 /// BEFORE: outbox holds this rank's rows.  AFTER: arrivals holds other ranks' rows for its experts.

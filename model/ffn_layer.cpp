@@ -1,6 +1,7 @@
 #include "model/ffn_layer.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "model/linear.h"
 #include "runtime/elementwise.h"
@@ -11,6 +12,13 @@ namespace {
 
 Gates gates_of(const FfnMixture& mixture) {
   return mixture.renormalise ? Gates::kRenormalised : Gates::kAsTheyAre;
+}
+
+// The outbox's order.
+std::vector<int> ascending(std::size_t experts) {
+  std::vector<int> order(experts);
+  std::iota(order.begin(), order.end(), 0);
+  return order;
 }
 
 }  // namespace
@@ -24,9 +32,8 @@ FfnLayer::FfnLayer(const ModelConfig& config, const ParameterStore& store,
   }
   mixture_ = config.mixture->ffn;
   router_.emplace(store, "layers." + std::to_string(layer) + ".ffn_router");
-  rank_of_expert_ = placement.layers.at(static_cast<std::size_t>(layer)).ffn;
-  outbox_order_ = experts_by_rank(rank_of_expert_, exchange.ranks());
-  for (const int expert : experts_on(rank_of_expert_, exchange.rank())) {
+  placed_ = placement.layers.at(static_cast<std::size_t>(layer)).ffn;
+  for (const int expert : experts_on(placed_, exchange.rank())) {
     experts_.emplace_back(store, layer, "[" + std::to_string(expert) + "]");
   }
 }
@@ -42,11 +49,11 @@ void FfnLayer::start(Stream& stream, const Tensor& h, const Tensor& h32, FfnLaye
   top_k(stream, saved.router.probabilities, saved.router.choices);
   chosen_gates(stream, saved.router.probabilities, saved.router.choices, gates_of(*mixture_),
                saved.router.gates);
-  saved.order = order_by_expert(stream, saved.router.choices, outbox_order_);
+  saved.order = order_by_expert(stream, saved.router.choices, ascending(placed_.size()));
   flight.outbox = Tensor(stream, {saved.order.token_of_row.rows(), h.cols()}, h.dtype());
   gather_rows(stream, h, saved.order.token_of_row, flight.outbox);
   share_counts(stream, saved);
-  flight.arrivals = Tensor(stream, {saved.plan.arrivals(), h.cols()}, h.dtype());
+  flight.arrivals = Tensor(stream, {saved.plan.arrival_count(), h.cols()}, h.dtype());
   flight.dispatched = start_dispatch(stream, exchange_, saved.plan, flight.outbox, flight.arrivals);
 }
 
@@ -66,17 +73,17 @@ void FfnLayer::share_counts(Stream& stream, FfnLayerSaved& saved) const {
     }
   }
   exchange_.start(stream, std::move(sends), std::move(receives)).wait(stream);
-  saved.plan = plan_dispatch(rank_of_expert_, exchange_.ranks(), exchange_.rank(),
+  saved.plan = plan_dispatch(placed_, exchange_.ranks(), exchange_.rank(),
                              counts.span<std::int32_t>());
 }
 
-void FfnLayer::run_experts(Stream& stream, const std::vector<std::int64_t>& first_row,
+void FfnLayer::run_experts(Stream& stream, std::span<const ItemRange> ranges,
                            const Tensor& rows, std::vector<FfnSaved>& saved,
                            const Tensor& answers) const {
   saved.resize(experts_.size());
   for (std::size_t e = 0; e < experts_.size(); ++e) {
-    experts_[e].forward(stream, rows.slice(first_row[e], first_row[e + 1]), saved[e],
-                        answers.slice(first_row[e], first_row[e + 1]));
+    experts_[e].forward(stream, rows.slice(ranges[e].begin, ranges[e].end), saved[e],
+                        answers.slice(ranges[e].begin, ranges[e].end));
   }
 }
 
@@ -87,7 +94,7 @@ void FfnLayer::arrivals(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight)
   flight.dispatched.wait(stream);
   saved.answers = Tensor(stream, flight.outbox.shape(), flight.outbox.dtype());
   flight.returns = Tensor(stream, flight.arrivals.shape(), flight.arrivals.dtype());
-  run_experts(stream, saved.plan.arrivals_of_expert, flight.arrivals, saved.arrivals,
+  run_experts(stream, saved.plan.arrivals, flight.arrivals, saved.arrivals,
               flight.returns);
   flight.combined = start_combine(stream, exchange_, saved.plan, flight.returns, saved.answers);
 }
@@ -99,7 +106,7 @@ void FfnLayer::own(Stream& stream, const Tensor& h, FfnLayerSaved& saved, FfnFli
     experts_[0].add_forward(stream, h, saved.own[0], sum);
     return;
   }
-  run_experts(stream, saved.plan.own_of_expert, flight.outbox, saved.own, saved.answers);
+  run_experts(stream, saved.plan.own, flight.outbox, saved.own, saved.answers);
 }
 
 void FfnLayer::finish(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight,
@@ -119,21 +126,21 @@ Tensor FfnLayer::start_backward(Stream& stream, const FfnLayerSaved& saved, cons
   flight.outbox = Tensor(stream, saved.answers.shape(), saved.answers.dtype());
   combine_rows_backward(stream, saved.answers, saved.order.row_of_slot, saved.router.gates, dy,
                         flight.outbox, d_gates);
-  flight.arrivals = Tensor(stream, {saved.plan.arrivals(), dy.cols()}, saved.answers.dtype());
+  flight.arrivals = Tensor(stream, {saved.plan.arrival_count(), dy.cols()}, saved.answers.dtype());
   flight.dispatched = start_dispatch(stream, exchange_, saved.plan, flight.outbox, flight.arrivals);
   return d_gates;
 }
 
 // Each expert's rows of `inputs` receive the gradient of its input; they may be those of `gradients`.
-void FfnLayer::run_experts_backward(Stream& stream, const std::vector<std::int64_t>& first_row,
+void FfnLayer::run_experts_backward(Stream& stream, std::span<const ItemRange> ranges,
                                     const std::vector<FfnSaved>& saved, const Tensor& gradients,
                                     const Tensor& inputs) const {
   for (std::size_t e = 0; e < experts_.size(); ++e) {
-    const Tensor dy = gradients.slice(first_row[e], first_row[e + 1]);
+    const Tensor dy = gradients.slice(ranges[e].begin, ranges[e].end);
     const Tensor dx(stream, dy.shape(), DType::kFloat32);
     fill_zero(stream, dx);
     experts_[e].backward(stream, saved[e], dy, dx);
-    copy(stream, dx, inputs.slice(first_row[e], first_row[e + 1]));
+    copy(stream, dx, inputs.slice(ranges[e].begin, ranges[e].end));
   }
 }
 
@@ -143,7 +150,7 @@ void FfnLayer::arrivals_backward(Stream& stream, const FfnLayerSaved& saved,
     return;
   }
   flight.dispatched.wait(stream);
-  run_experts_backward(stream, saved.plan.arrivals_of_expert, saved.arrivals, flight.arrivals,
+  run_experts_backward(stream, saved.plan.arrivals, saved.arrivals, flight.arrivals,
                        flight.arrivals);
   flight.combined =
       start_combine(stream, exchange_, saved.plan, flight.arrivals, flight.outbox);
@@ -155,7 +162,7 @@ void FfnLayer::own_backward(Stream& stream, const FfnLayerSaved& saved, const Te
     experts_[0].backward(stream, saved.own[0], dy_low, dh);
     return;
   }
-  run_experts_backward(stream, saved.plan.own_of_expert, saved.own, flight.outbox, flight.outbox);
+  run_experts_backward(stream, saved.plan.own, saved.own, flight.outbox, flight.outbox);
 }
 
 void FfnLayer::finish_backward(Stream& stream, const Tensor& h32, const FfnLayerSaved& saved,

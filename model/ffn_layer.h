@@ -20,7 +20,7 @@ struct FfnLayerSaved {
 
 /// Transfers of one pass through a layer's FFN experts.
 struct FfnFlight {
-  Tensor outbox;    // (n * k, d_model): rows, or their gradients, ordered by rank and expert
+  Tensor outbox;    // (n * k, d_model): rows, or their gradients, ordered by expert and copy
   Tensor arrivals;  // (other ranks' rows, d_model)
   Tensor returns;   // (other ranks' rows, d_model): answers to them
   Pending dispatched;
@@ -67,16 +67,15 @@ class FfnLayer {
 
  private:
   void share_counts(Stream& stream, FfnLayerSaved& saved) const;
-  void run_experts(Stream& stream, const std::vector<std::int64_t>& first_row, const Tensor& rows,
+  void run_experts(Stream& stream, std::span<const ItemRange> ranges, const Tensor& rows,
                    std::vector<FfnSaved>& saved, const Tensor& answers) const;
-  void run_experts_backward(Stream& stream, const std::vector<std::int64_t>& first_row,
+  void run_experts_backward(Stream& stream, std::span<const ItemRange> ranges,
                             const std::vector<FfnSaved>& saved, const Tensor& gradients,
                             const Tensor& inputs) const;
 
   std::optional<FfnMixture> mixture_;
   std::optional<Router> router_;
-  std::vector<int> rank_of_expert_;
-  std::vector<int> outbox_order_;   // all experts, by rank
+  std::vector<Replicas> placed_;    // of all experts
   std::vector<FfnExpert> experts_;  // those held here, ascending
   Exchange& exchange_;
 };

@@ -1,31 +1,55 @@
 #include "model/memory_need.h"
 
+#include <algorithm>
+#include <numeric>
+
 namespace bam {
 namespace {
 
 constexpr double kFloat = 4;
 constexpr double kIndex = 4;
 
-double held(const std::vector<int>& rank_of_expert, int rank) {
-  return static_cast<double>(experts_on(rank_of_expert, rank).size());
+// The shares of the copies that a rank holds of one kind of experts.
+std::vector<double> shares_on(const std::vector<Replicas>& experts, int rank) {
+  std::vector<double> shares;
+  for (const Replicas& replicas : experts) {
+    for (const Replica& replica : replicas) {
+      if (replica.rank == rank) {
+        shares.push_back(replica.share);
+      }
+    }
+  }
+  return shares;
 }
 
-// Queries, keys, values, outputs and the softmax's logarithms of `experts` attentions over `rows`.
-double attention_bytes(const ModelConfig& config, double rows, double experts, double element) {
-  const bool is_shared =
-      config.has_attention_experts() && config.mixture->attention->key_value == KeyValue::kShared;
-  const double key_values = is_shared ? (experts > 0 ? 1 : 0) : experts;
-  const auto d = static_cast<double>(config.d_model);
-  return rows * (experts * (2 * d * element + config.n_heads * kFloat) +
-                 key_values * 2 * static_cast<double>(config.kv_width()) * element);
+// Queries, outputs and the softmax's logarithms of `queries` rows, keys and values of `keys`.
+double attention_bytes(const ModelConfig& config, double queries, double keys, double element) {
+  return queries * (2 * static_cast<double>(config.d_model) * element + config.n_heads * kFloat) +
+         keys * 2 * static_cast<double>(config.kv_width()) * element;
+}
+
+double router_bytes(double rows, double experts) { return rows * (experts + 1) * kFloat; }
+
+// Of a rank that has `own` rows of its group's. Copies attend to a rank's own sequences first.
+double attention_experts_bytes(const ModelConfig& config, const std::vector<Replicas>& experts,
+                               int rank, double own, double group, double element) {
+  const AttentionMixture& mixture = *config.mixture->attention;
+  const std::vector<double> shares = shares_on(experts, rank);
+  const double all = std::accumulate(shares.begin(), shares.end(), 0.0);
+  const double largest = shares.empty() ? 0 : std::ranges::max(shares);
+  const double use = static_cast<double>(mixture.active()) / mixture.experts;
+  const double gates = mixture.experts * kFloat;
+  const double keys = mixture.key_value == KeyValue::kShared ? largest : all;
+  return attention_bytes(config, group * all * use, group * keys, element) +
+         (mixture.has_router() ? router_bytes(own, mixture.experts) : own * gates) +
+         std::max(0.0, largest * group - own) *
+             (static_cast<double>(config.d_model) * element + gates);
 }
 
 // What a norm reads (fp32), its statistics and its output.
 double norm_bytes(double rows, double d, double element) {
   return rows * (d * kFloat + 2 * kFloat + d * element);
 }
-
-double router_bytes(double rows, double experts) { return rows * (experts + 1) * kFloat; }
 
 double layer_bytes(const ModelConfig& config, const LayerPlacement& placement, int rank,
                    const RankRows& rows, double element) {
@@ -35,24 +59,22 @@ double layer_bytes(const ModelConfig& config, const LayerPlacement& placement, i
   const double ffn_row = 2 * static_cast<double>(config.ffn_hidden) * element;  // gate and up
   double bytes = norm_bytes(own, d, element);
   if (config.has_attention_experts()) {
-    const AttentionMixture& mixture = *config.mixture->attention;
-    const double experts = held(placement.attention, rank);
-    const double gates = mixture.experts * kFloat;
-    const double use = static_cast<double>(mixture.active()) / mixture.experts;
-    bytes += attention_bytes(config, group, experts * use, element);
-    bytes += mixture.has_router() ? router_bytes(own, mixture.experts) : own * gates;
-    bytes += experts > 0 ? (group - own) * (d * element + gates) : 0;
+    bytes += attention_experts_bytes(config, placement.attention, rank, own, group, element);
   } else {
-    bytes += attention_bytes(config, own, 1, element);
+    bytes += attention_bytes(config, own, own, element);
   }
   if (!config.mixture) {
     return bytes + own * ffn_row;
   }
   const FfnMixture& mixture = config.mixture->ffn;
-  const double share = held(placement.ffn, rank) / mixture.experts;
   const double slots = own * mixture.top_k;
-  const double computed = group * mixture.top_k * share;
-  const double arrivals = computed - slots * share;
+  double computed = 0;
+  double arrivals = 0;
+  for (const double share : shares_on(placement.ffn, rank)) {
+    const double rows_here = share * group * mixture.top_k / mixture.experts;
+    computed += rows_here;
+    arrivals += std::max(0.0, rows_here - slots / mixture.experts);
+  }
   bytes += router_bytes(own, mixture.experts) + slots * (kIndex + kFloat + 2 * kIndex);
   return bytes + slots * 2 * d * element + arrivals * d * element + computed * ffn_row;
 }
@@ -69,18 +91,19 @@ MemoryNeed memory_need(const ModelConfig& config, const Placement& placement, in
     }
     const auto elements = static_cast<double>(spec.elements());
     const DType dtype = weight_dtype(spec, precision);
-    const double owned = spec.is_expert() ? elements : elements / rows.copies;
+    const double copies =
+        spec.is_expert() ? static_cast<double>(placement.replicas_of(spec).size()) : rows.copies;
     const double states = dtype == DType::kFloat32 ? 2 : 3;  // moments, and a master
     need.weights += elements * static_cast<double>(bytes_of(dtype));
     need.gradients += elements * kFloat;
-    need.optimizer += owned * kFloat * states;
-    need.snapshot += snapshots == Snapshots::kInBackground ? owned * kFloat * 3 : 0;
+    need.optimizer += elements / copies * kFloat * states;
+    need.snapshot += snapshots == Snapshots::kInBackground ? elements / copies * kFloat * 3 : 0;
   }
   for (const LayerPlacement& layer : placement.layers) {
     need.activations += layer_bytes(config, layer, rank, rows, element);
   }
-  need.activations += norm_bytes(static_cast<double>(rows.own),
-                                 static_cast<double>(config.d_model), element);
+  need.activations +=
+      norm_bytes(static_cast<double>(rows.own), static_cast<double>(config.d_model), element);
   return need;
 }
 

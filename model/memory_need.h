@@ -28,8 +28,8 @@ struct MemoryNeed {
 /// Whether training goes on while its checkpoints are written.
 enum class Snapshots { kNone, kInBackground };
 
-/// FFN rows are taken as balanced over the experts. Experts have one copy; data-parallel copies of
-/// experts are not counted apart.
+/// FFN rows are taken as balanced over the experts, and each copy's work as its share. Optimiser state is
+/// shared by an expert's copies in the group; data-parallel copies are not counted apart.
 MemoryNeed memory_need(const ModelConfig& config, const Placement& placement, int rank,
                        const RankRows& rows, Precision precision,
                        Snapshots snapshots = Snapshots::kNone);

@@ -1,74 +1,156 @@
 #include "model/micro_batch.h"
 
+#include <algorithm>
+#include <numeric>
+
+#include "model/attention_division.h"
 #include "runtime/elementwise.h"
 #include "runtime/sparse_gates.h"
 
 namespace bam {
 namespace {
 
-SequenceRows sequence_rows(Stream& stream, const ModelConfig& config, std::int64_t sequences,
-                           std::int64_t length, Tensor document_starts) {
-  SequenceRows out{.shape = {sequences, length, config.n_heads, config.n_kv_heads,
+std::vector<int> first_experts(int count) {
+  std::vector<int> experts(static_cast<std::size_t>(count));
+  std::iota(experts.begin(), experts.end(), 0);
+  return experts;
+}
+
+// starts: document edges (n) of the sequences' rank.
+SequenceRows rows_of(Stream& stream, const ModelConfig& config, std::int64_t length,
+                     ItemRange sequences, const Tensor& starts) {
+  const std::int64_t first_row = sequences.begin * length;
+  const std::int64_t rows = sequences.count() * length;
+  SequenceRows out{.shape = {sequences.count(), length, config.n_heads, config.n_kv_heads,
                              config.head_dim()},
-                   .positions = ascending(stream, 0, sequences * length),
-                   .rows = ascending(stream, 0, sequences * length),
-                   .document_starts = std::move(document_starts)};
+                   .positions = ascending(stream, 0, rows),
+                   .rows = ascending(stream, 0, rows),
+                   .document_starts = Tensor(stream, {rows}, DType::kInt32)};
   for (std::int32_t& position : out.positions.span<std::int32_t>()) {
     position %= static_cast<std::int32_t>(length);
   }
+  std::ranges::transform(starts.slice(first_row, first_row + rows).span<std::int32_t>(),
+                         out.document_starts.data<std::int32_t>(), [&](std::int32_t start) {
+                           return start - static_cast<std::int32_t>(first_row);
+                         });
   return out;
 }
 
-struct Piece {
-  std::int64_t first = 0;  // sequences [first, last) of their rank
-  std::int64_t last = 0;
-};
-
-Piece piece_of(std::int64_t sequences, int piece, int pieces) {
-  return {sequences * piece / pieces, sequences * (piece + 1) / pieces};
+// The document edges of every rank of the group, this one's included.
+std::vector<Tensor> shared_edges(Stream& stream, const Batch& batch, Exchange& exchange) {
+  std::vector<Tensor> edges;
+  std::vector<Transfer> sends;
+  std::vector<Transfer> receives;
+  for (int peer = 0; peer < exchange.ranks(); ++peer) {
+    if (peer == exchange.rank()) {
+      edges.push_back(batch.document_starts);
+      continue;
+    }
+    const std::int64_t rows = batch.rank_sequences.at(static_cast<std::size_t>(peer)) * batch.length;
+    edges.emplace_back(stream, Shape{rows}, DType::kInt32);
+    sends.push_back({peer, batch.document_starts});
+    receives.push_back({peer, edges.back()});
+  }
+  exchange.start(stream, std::move(sends), std::move(receives)).wait(stream);
+  return edges;
 }
 
-RingStep ring_step(Stream& stream, const ModelConfig& config, const Batch& batch,
-                   const Exchange& exchange, int distance, Piece theirs, Piece lent) {
-  const int ranks = exchange.ranks();
-  const std::int64_t sequences = theirs.last - theirs.first;
-  Tensor starts(stream, {sequences * batch.length}, DType::kInt32);
-  return {.source = (exchange.rank() + distance) % ranks,
-          .theirs = sequence_rows(stream, config, sequences, batch.length, starts),
-          .borrower = (exchange.rank() - distance + ranks) % ranks,
-          .lent_begin = lent.first * batch.length,
-          .lent_end = lent.last * batch.length};
+// Lays out the routes of one micro-batch, one at a time.
+class RouteMaker {
+ public:
+  RouteMaker(Stream& stream, const ModelConfig& config, const Batch& batch, Exchange& exchange,
+             int slices_per_peer)
+      : stream_(stream),
+        config_(config),
+        batch_(batch),
+        rank_(exchange.rank()),
+        ranks_(exchange.ranks()),
+        slices_per_peer_(slices_per_peer),
+        edges_(shared_edges(stream, batch, exchange)) {}
+
+  AttentionRoute route(const std::vector<Replicas>& experts) const {
+    const AttentionDivision division(experts, batch_.rank_sequences);
+    AttentionRoute route;
+    for (const SequencePart& part : division.between(rank_, rank_, 1)) {
+      route.own.push_back({part.sequences.begin * batch_.length,
+                           part.sequences.end * batch_.length, attention_part(rank_, part)});
+    }
+    for (int distance = 1; distance < ranks_; ++distance) {
+      add_steps(division, distance, route.ring);
+    }
+    return route;
+  }
+
+ private:
+  AttentionPart attention_part(int source, const SequencePart& part) const {
+    return {rows_of(stream_, config_, batch_.length, part.sequences,
+                    edges_[static_cast<std::size_t>(source)]),
+            part.experts};
+  }
+
+  // As many steps as the pair of ranks with the most parts needs, so that all ranks have as many.
+  void add_steps(const AttentionDivision& division, int distance,
+                 std::vector<RingStep>& ring) const {
+    const auto parts = [&](int source) {
+      return division.between(source, (source - distance + ranks_) % ranks_, slices_per_peer_);
+    };
+    std::size_t steps = 0;
+    for (int source = 0; source < ranks_; ++source) {
+      steps = std::max(steps, parts(source).size());
+    }
+    const int source = (rank_ + distance) % ranks_;
+    const std::vector<SequencePart> theirs = parts(source);
+    const std::vector<SequencePart> lent = parts(rank_);
+    for (std::size_t i = 0; i < steps; ++i) {
+      RingStep step;
+      if (i < theirs.size()) {
+        step.theirs.emplace(source, attention_part(source, theirs[i]));
+      }
+      if (i < lent.size()) {
+        step.lent.emplace((rank_ - distance + ranks_) % ranks_,
+                          lent[i].sequences.begin * batch_.length,
+                          lent[i].sequences.end * batch_.length, lent[i].experts);
+      }
+      ring.push_back(std::move(step));
+    }
+  }
+
+  Stream& stream_;
+  const ModelConfig& config_;
+  const Batch& batch_;
+  int rank_;
+  int ranks_;
+  int slices_per_peer_;
+  std::vector<Tensor> edges_;  // of each rank
+};
+
+// All rows at `experts` of this rank, in every layer.
+MicroBatch at_home(const ModelConfig& config, SequenceRows rows, std::vector<int> experts) {
+  const std::int64_t count = rows.count();
+  AttentionRoute route{.own = {{0, count, {std::move(rows), std::move(experts)}}}, .ring = {}};
+  return {.routes = {std::move(route)},
+          .route_of_layer = std::vector<std::size_t>(static_cast<std::size_t>(config.n_layers))};
 }
 
 }  // namespace
 
 MicroBatch lay_out(Stream& stream, const ModelConfig& config, const Batch& batch,
-                   Exchange& exchange, int slices_per_peer) {
-  MicroBatch out{.own = sequence_rows(stream, config, batch.sequences, batch.length,
-                                      batch.document_starts),
-                 .ring = {}};
+                   const Placement& placement, Exchange& exchange, int slices_per_peer) {
   if (!config.has_attention_experts()) {
-    return out;
+    return at_home(config,
+                   rows_of(stream, config, batch.length, {0, batch.sequences}, batch.document_starts),
+                   first_experts(1));
   }
-  std::vector<Pending> edges;
-  std::vector<std::int64_t> first_rows;
-  for (int distance = 1; distance < exchange.ranks(); ++distance) {
-    const auto source = static_cast<std::size_t>((exchange.rank() + distance) % exchange.ranks());
-    for (int p = 0; p < slices_per_peer; ++p) {
-      const Piece theirs = piece_of(batch.rank_sequences.at(source), p, slices_per_peer);
-      const Piece lent = piece_of(batch.sequences, p, slices_per_peer);
-      RingStep step = ring_step(stream, config, batch, exchange, distance, theirs, lent);
-      const Tensor lent_starts = batch.document_starts.slice(step.lent_begin, step.lent_end);
-      edges.push_back(exchange.start(stream, {{step.borrower, lent_starts}},
-                                     {{step.source, step.theirs.document_starts}}));
-      first_rows.push_back(theirs.first * batch.length);
-      out.ring.push_back(std::move(step));
-    }
-  }
-  for (std::size_t i = 0; i < edges.size(); ++i) {
-    edges[i].wait(stream);
-    for (std::int32_t& start : out.ring[i].theirs.document_starts.span<std::int32_t>()) {
-      start -= static_cast<std::int32_t>(first_rows[i]);
+  const RouteMaker maker(stream, config, batch, exchange, slices_per_peer);
+  MicroBatch out;
+  std::vector<const std::vector<Replicas>*> placed;  // the layer's that each route was made for
+  for (const LayerPlacement& layer : placement.layers) {
+    const auto same = [&](const auto* other) { return *other == layer.attention; };
+    const auto found = std::ranges::find_if(placed, same);
+    out.route_of_layer.push_back(static_cast<std::size_t>(found - placed.begin()));
+    if (found == placed.end()) {
+      placed.push_back(&layer.attention);
+      out.routes.push_back(maker.route(layer.attention));
     }
   }
   return out;
@@ -79,11 +161,13 @@ MicroBatch lay_out_next(Stream& stream, const ModelConfig& config, std::int64_t 
   const Tensor starts(stream, {seen + count}, DType::kInt32);
   fill_zero(stream, starts);
   const Tensor rows = ascending(stream, seen, count);
-  return {.own = {.shape = {1, seen + count, config.n_heads, config.n_kv_heads, config.head_dim()},
+  const int experts = config.has_attention_experts() ? config.attention_experts() : 1;
+  return at_home(config,
+                 {.shape = {1, seen + count, config.n_heads, config.n_kv_heads, config.head_dim()},
                   .positions = rows,
                   .rows = rows,
                   .document_starts = starts},
-          .ring = {}};
+                 first_experts(experts));
 }
 
 }  // namespace bam

@@ -25,7 +25,10 @@ bool is_trainable(const ParameterSpec& spec, Trainable which) {
 ParameterStore::ParameterStore(Stream& stream, const ModelConfig& config,
                                const Placement& placement, int rank, Precision precision,
                                Gradients gradients, Trainable trainable)
-    : specs_(parameter_specs(config)), local_of_spec_(specs_.size(), -1) {
+    : gradients_(gradients),
+      trainable_(trainable),
+      specs_(parameter_specs(config)),
+      local_of_spec_(specs_.size(), -1) {
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     const ParameterSpec& spec = specs_[i];
     if (!placement.holds(rank, spec)) {
@@ -35,7 +38,7 @@ ParameterStore::ParameterStore(Stream& stream, const ModelConfig& config,
                         .index = static_cast<int>(i),
                         .value = Tensor(stream, spec.shape, weight_dtype(spec, precision)),
                         .gradient = {}};
-    if (gradients == Gradients::kTrained && is_trainable(spec, trainable)) {
+    if (trains(spec)) {
       parameter.gradient = Tensor(stream, spec.shape, DType::kFloat32);
     }
     local_of_spec_[i] = static_cast<int>(parameters_.size());
@@ -48,6 +51,10 @@ const Parameter& ParameterStore::at(const std::string& name) const {
   const auto found = by_name_.find(name);
   check(found != by_name_.end(), "no weight ", name, " on this rank");
   return parameters_[found->second];
+}
+
+bool ParameterStore::trains(const ParameterSpec& spec) const {
+  return gradients_ == Gradients::kTrained && is_trainable(spec, trainable_);
 }
 
 Parameter* ParameterStore::find(int spec) {

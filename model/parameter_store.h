@@ -38,6 +38,8 @@ class ParameterStore {
 
   std::vector<Parameter>& parameters() { return parameters_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
+  /// Whether a weight, local or not, has a gradient.
+  bool trains(const ParameterSpec& spec) const;
   /// The inventory of the whole model, local or not.
   const std::vector<ParameterSpec>& specs() const { return specs_; }
 
@@ -49,6 +51,8 @@ class ParameterStore {
   void zero_gradients(Stream& stream);
 
  private:
+  Gradients gradients_;
+  Trainable trainable_;
   std::vector<ParameterSpec> specs_;
   std::vector<Parameter> parameters_;
   std::unordered_map<std::string, std::size_t> by_name_;

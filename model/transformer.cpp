@@ -44,6 +44,7 @@ Transformer::Transformer(Stream& stream, const ModelConfig& config, const Parame
     : config_(config),
       options_(options),
       store_(store),
+      placement_(placement),
       exchange_(exchange),
       rope_table_(rope_table(stream, 0, config.head_dim(), config.rope_theta)) {
   for (int layer = 0; layer < config.n_layers; ++layer) {
@@ -58,7 +59,8 @@ const Parameter& Transformer::output() const {
 
 void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& saved) const {
   grow_rope_table(stream, batch.length);
-  saved.micro = lay_out(stream, config_, batch, exchange_, options_.slices_per_peer);
+  saved.micro = lay_out(stream, config_, batch, placement_, exchange_,
+                        options_.slices_per_peer);
   Tensor x(stream, {batch.rows(), config_.d_model}, DType::kFloat32);
   embedding(stream, batch.tokens, store_.at("embedding").value, x);
   for (const Block& block : blocks_) {

@@ -74,6 +74,7 @@ class Transformer {
   ModelConfig config_;
   TransformerOptions options_;
   const ParameterStore& store_;
+  Placement placement_;
   Exchange& exchange_;
   std::vector<Block> blocks_;
   mutable Tensor rope_table_;  // grown to the longest sequence seen

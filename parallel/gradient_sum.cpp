@@ -10,20 +10,25 @@ Tensor gradient_of(const SharedTile& shared) {
   return whole.reshape({whole.elements()}).slice(shared.tile.begin, shared.tile.end);
 }
 
-// own = sum over ranks in rank order; inbox (ranks - 1, elements) has the others' rows.
-void sum_in_order(const Tensor& inbox, int own_rank, std::int64_t elements, float* own) {
+// Among the tile's holders.
+int place_of(const SharedTile& tile, int rank) {
+  return static_cast<int>(std::ranges::find(tile.holders, rank) - tile.holders.begin());
+}
+
+// own = sum over copies in order; inbox (copies - 1, elements) has the others' rows.
+void sum_in_order(const Tensor& inbox, int own_place, std::int64_t elements, float* own) {
   constexpr std::int64_t kPiece = 4096;
   const float* others = inbox.data<float>();
-  const auto ranks = static_cast<int>(inbox.rows()) + 1;
+  const auto copies = static_cast<int>(inbox.rows()) + 1;
 #pragma omp parallel for schedule(static)
   for (std::int64_t begin = 0; begin < elements; begin += kPiece) {
     float sum[kPiece];
     const std::int64_t count = std::min(kPiece, elements - begin);
-    for (int rank = 0; rank < ranks; ++rank) {
-      const int row = rank < own_rank ? rank : rank - 1;
-      const float* part = (rank == own_rank ? own : others + row * elements) + begin;
+    for (int copy = 0; copy < copies; ++copy) {
+      const int row = copy < own_place ? copy : copy - 1;
+      const float* part = (copy == own_place ? own : others + row * elements) + begin;
       for (std::int64_t i = 0; i < count; ++i) {
-        sum[i] = rank == 0 ? part[i] : sum[i] + part[i];
+        sum[i] = copy == 0 ? part[i] : sum[i] + part[i];
       }
     }
     std::copy_n(sum, count, own + begin);
@@ -39,12 +44,9 @@ GradientSum::GradientSum(Communicator& group, const std::vector<SharedTile>& til
     return;
   }
   for (const SharedTile& tile : tiles) {
-    if (tile.parameter->gradient.empty()) {
-      continue;
-    }
-    const ParameterSpec& spec = tile.parameter->spec;
-    const bool joins = !buckets_.empty() && spec.layer != ParameterSpec::kNone &&
-                       spec.layer == buckets_.back().tiles[0].parameter->spec.layer;
+    const int layer = tile.spec->layer;
+    const bool joins = !buckets_.empty() && layer != ParameterSpec::kNone &&
+                       layer == buckets_.back().tiles[0].spec->layer;
     const bool continues =
         !buckets_.empty() && tile.tile.spec == buckets_.back().tiles[0].tile.spec;
     if (!(joins || continues) || buckets_.back().elements >= bucket_elements_) {
@@ -57,7 +59,7 @@ GradientSum::GradientSum(Communicator& group, const std::vector<SharedTile>& til
 
 void GradientSum::ready(Stream& stream, const std::function<bool(const ParameterSpec&)>& is_ready) {
   for (Bucket& bucket : buckets_) {
-    if (!bucket.is_started && is_ready(bucket.tiles[0].parameter->spec)) {
+    if (!bucket.is_started && is_ready(*bucket.tiles[0].spec)) {
       make_room(stream, bucket.elements);
       start(stream, bucket);
     }
@@ -79,16 +81,20 @@ void GradientSum::start(Stream& stream, Bucket& bucket) {
   std::vector<Transfer> sends;
   std::vector<Transfer> receives;
   for (const SharedTile& tile : bucket.tiles) {
+    if (tile.parameter == nullptr) {
+      continue;
+    }
     if (tile.owner != group_.rank()) {
       sends.push_back({tile.owner, gradient_of(tile)});
       continue;
     }
-    flight.inboxes.emplace_back(stream, Shape{group_.size() - 1, tile.tile.elements()},
+    flight.inboxes.emplace_back(stream, Shape{std::ssize(tile.holders) - 1, tile.tile.elements()},
                                 DType::kFloat32);
-    for (int peer = 0; peer < group_.size(); ++peer) {
+    std::int64_t row = 0;
+    for (const int peer : tile.holders) {
       if (peer != group_.rank()) {
-        const int row = peer < group_.rank() ? peer : peer - 1;
         receives.push_back({peer, flight.inboxes.back().slice(row, row + 1)});
+        ++row;
       }
     }
   }
@@ -107,7 +113,8 @@ void GradientSum::land(Stream& stream) {
   auto inbox = flight.inboxes.begin();
   for (const SharedTile& tile : flight.bucket->tiles) {
     if (tile.owner == group_.rank()) {
-      sum_in_order(*inbox++, group_.rank(), tile.tile.elements(), gradient_of(tile).data<float>());
+      sum_in_order(*inbox++, place_of(tile, group_.rank()), tile.tile.elements(),
+                   gradient_of(tile).data<float>());
     }
   }
   in_flight_ -= flight.bucket->elements;

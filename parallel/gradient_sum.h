@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "model/parameter_store.h"
@@ -8,11 +9,13 @@
 
 namespace bam {
 
-/// One tile of a weight that every rank of a group holds a copy of.
+/// One tile of a weight of which several ranks of a group hold a copy.
 struct SharedTile {
   Tile tile;
-  Parameter* parameter = nullptr;
-  int owner = 0;  // rank within the group
+  const ParameterSpec* spec = nullptr;
+  Parameter* parameter = nullptr;  // nullptr: this rank has no copy
+  int owner = 0;                   // rank of the group; it has a copy
+  std::span<const int> holders;    // ranks of the group that have one, ascending
 };
 
 /// Sums the copies' gradients onto each tile's owner, in rank order, while backward goes on: a
@@ -27,8 +30,9 @@ class GradientSum {
   /// 32 MiB a bucket: enough to keep a network busy, little against a model.
   static constexpr std::int64_t kBucketElements = std::int64_t{8} << 20;
 
-  /// Tiles without gradients are left out. A bucket holds at most bucket_elements and a tile more, and
-  /// no more than two full ones' elements are in flight. `group` outlives it.
+  /// The same tiles on every rank of the group, each of a weight that is trained. A bucket holds at
+  /// most bucket_elements and a tile more, and no more than two full ones' elements are in flight.
+  /// `group`, specs, parameters and holders outlive it.
   GradientSum(Communicator& group, const std::vector<SharedTile>& tiles,
               std::int64_t bucket_elements = kBucketElements);
 
@@ -46,7 +50,7 @@ class GradientSum {
   };
   struct Flight {
     const Bucket* bucket;
-    std::vector<Tensor> inboxes;  // (group size - 1, elements) of each owned tile
+    std::vector<Tensor> inboxes;  // (holders - 1, elements) of each owned tile
     Pending transfers;
   };
 

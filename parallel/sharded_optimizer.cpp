@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <numeric>
 
 #include "runtime/adamw.h"
 #include "runtime/check.h"
@@ -18,37 +20,83 @@ std::span<float> row_of(const Tensor& rows, std::int64_t row) {
   return rows.slice(row, row + 1).span<float>();
 }
 
+std::vector<int> all_of(const Communicator& group) {
+  std::vector<int> ranks(static_cast<std::size_t>(group.size()));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return ranks;
+}
+
+// Ranks of the world that hold an expert: its copies in every expert-parallel group.
+std::vector<int> holders(const Placement& placement, const ParameterSpec& spec, int world_size) {
+  std::vector<int> ranks;
+  for (int first = 0; first < world_size; first += placement.ranks) {
+    for (const Replica& replica : placement.replicas_of(spec)) {
+      ranks.push_back(first + replica.rank);
+    }
+  }
+  return ranks;
+}
+
 }  // namespace
 
 ShardedOptimizer::ShardedOptimizer(Stream& stream, ParameterStore& store, Communicator& world,
-                                   Communicator& data_group, OptimizerSettings settings)
+                                   Communicator& data_group, const Placement& placement,
+                                   OptimizerSettings settings)
     : store_(store), world_(world), settings_(std::move(settings)) {
-  shards_.push_back(deal(stream, world, /*experts=*/false));
-  shards_.push_back(deal(stream, data_group, /*experts=*/true));
+  const int own_rank = world.rank() % placement.ranks;
+  shards_.push_back(deal(stream, world, [&](const ParameterSpec& spec) {
+    return spec.is_expert() ? std::vector<int>() : all_of(world);
+  }));
+  shards_.push_back(deal(stream, data_group, [&](const ParameterSpec& spec) {
+    const bool is_single = spec.is_expert() && placement.replicas_of(spec).size() == 1;
+    return is_single && placement.holds(own_rank, spec) ? all_of(data_group) : std::vector<int>();
+  }));
+  shards_.push_back(deal(stream, world, [&](const ParameterSpec& spec) {
+    const bool is_replicated = spec.is_expert() && placement.replicas_of(spec).size() > 1;
+    return is_replicated ? holders(placement, spec, world.size()) : std::vector<int>();
+  }));
 }
 
-// Tiles are dealt in inventory order, each rank of the group getting its part of the elements.
-ShardedOptimizer::Shard ShardedOptimizer::deal(Stream& stream, Communicator& group, bool experts) {
-  std::vector<SharedTile> tiles;
-  std::int64_t total = 0;
-  for (const Tile& tile : tiles_of(store_.specs())) {
-    Parameter* parameter = store_.find(tile.spec);
-    if (parameter != nullptr && parameter->spec.is_expert() == experts) {
-      tiles.push_back({tile, parameter});
-      total += tile.elements();
-    }
-  }
-  std::int64_t before = 0;
+ShardedOptimizer::Shard ShardedOptimizer::deal(Stream& stream, Communicator& group,
+                                               const HoldersOf& holders_of) {
+  std::vector<SharedTile> tiles = tiles_with_owners(holders_of);
   std::vector<Piece> pieces;
-  for (SharedTile& shared : tiles) {
-    shared.owner = static_cast<int>(before * group.size() / total);
-    before += shared.tile.elements();
-    pieces.push_back({shared, {}, {}});
-    if (shared.owner == group.rank()) {
-      take_state(stream, pieces.back());
+  for (const SharedTile& tile : tiles) {
+    if (tile.parameter != nullptr) {
+      pieces.push_back({tile, {}, {}});
+      if (tile.owner == group.rank()) {
+        take_state(stream, pieces.back());
+      }
     }
   }
+  std::erase_if(tiles, [&](const SharedTile& tile) { return !store_.trains(*tile.spec); });
   return {&group, std::move(pieces), GradientSum(group, tiles)};
+}
+
+// Tiles are dealt in inventory order, each holder of the same weights getting its part of the
+// elements.
+std::vector<SharedTile> ShardedOptimizer::tiles_with_owners(const HoldersOf& holders_of) {
+  std::vector<SharedTile> tiles;
+  std::map<const int*, std::int64_t> total;  // elements, by holders
+  std::span<const int> holders;
+  for (const Tile& tile : tiles_of(store_.specs())) {
+    const ParameterSpec& spec = store_.specs()[static_cast<std::size_t>(tile.spec)];
+    if (tile.begin == 0) {
+      holders = *holder_sets_.insert(holders_of(spec)).first;
+    }
+    if (!holders.empty()) {
+      tiles.push_back({tile, &spec, store_.find(tile.spec), 0, holders});
+      total[holders.data()] += tile.elements();
+    }
+  }
+  std::map<const int*, std::int64_t> before;
+  for (SharedTile& tile : tiles) {
+    std::int64_t& elements = before[tile.holders.data()];
+    const std::int64_t place = elements * std::ssize(tile.holders) / total[tile.holders.data()];
+    tile.owner = tile.holders[static_cast<std::size_t>(place)];
+    elements += tile.tile.elements();
+  }
+  return tiles;
 }
 
 void ShardedOptimizer::take_state(Stream& stream, Piece& piece) {
@@ -165,7 +213,7 @@ Pending ShardedOptimizer::start_publishing(Stream& stream, Shard& shard, Which w
     if (value.dtype() != DType::kFloat32) {
       copy(stream, piece.master, value);
     }
-    for (int peer = 0; peer < group.size(); ++peer) {
+    for (const int peer : piece.holders) {
       if (peer != group.rank()) {
         sends.push_back({peer, value});
       }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -27,14 +28,15 @@ struct OwnedTile {
 };
 
 /// AdamW with its state sharded over the ranks that hold copies of a weight (ZeRO stage 1, arXiv
-/// 1910.02054): experts over the data-parallel group, all else over the world. Each tile has one
-/// owner, which keeps the fp32 weight and the moments, sums the copies' gradients in rank order and
-/// sends the new values back.
+/// 1910.02054): experts over their copies in every expert-parallel group, all else over the world.
+/// Each tile has one owner, which keeps the fp32 weight and the moments, sums the copies' gradients
+/// in rank order and sends the new values back.
 class ShardedOptimizer {
  public:
-  /// Every argument outlives it. Weights are not set; moments are zero.
+  /// Every argument but placement and settings outlives it. Weights are not set; moments are zero.
   ShardedOptimizer(Stream& stream, ParameterStore& store, Communicator& world,
-                   Communicator& data_group, OptimizerSettings settings);
+                   Communicator& data_group, const Placement& placement,
+                   OptimizerSettings settings);
 
   struct StepResult {
     double gradient_norm = 0;  // of the whole model, before clipping
@@ -44,7 +46,8 @@ class ShardedOptimizer {
   /// are whole: their sums over copies may start. Optional; every rank calls it in the same order.
   void gradients_ready(Stream& stream, const std::function<bool(const ParameterSpec&)>& is_ready);
   /// One update from the stores' gradients (which are summed over copies on the way). `step` counts
-  /// from 1; with `loss_is_finite` false on any rank, or a gradient that is not, the step is skipped.
+  /// from 1; with `loss_is_finite` false on any rank, or a gradient that is not, the step is
+  /// skipped.
   StepResult step(Stream& stream, double learning_rate, std::int64_t step, bool loss_is_finite);
 
   /// Visits this rank's tiles, to save them or to set them (then call publish).
@@ -61,23 +64,26 @@ class ShardedOptimizer {
     Tensor moments;  // (2, elements) fp32; empty where frozen or owned elsewhere
   };
   enum class Which { kAll, kTrained };
-  struct Shard {  // pieces of the weights that one group holds copies of
+  struct Shard {  // weights whose copies are told of within one group
     Communicator* group;
-    std::vector<Piece> pieces;
+    std::vector<Piece> pieces;  // of the copies that this rank has
     GradientSum gradients;
   };
+  /// Ranks of a group that hold a weight; none: it belongs to another shard.
+  using HoldersOf = std::function<std::vector<int>(const ParameterSpec&)>;
 
-  Shard deal(Stream& stream, Communicator& group, bool experts);
+  Shard deal(Stream& stream, Communicator& group, const HoldersOf& holders_of);
+  std::vector<SharedTile> tiles_with_owners(const HoldersOf& holders_of);
   static void take_state(Stream& stream, Piece& piece);
   double squared_gradient_norm(Stream& stream);
-  void update(Stream& stream, Piece& piece, double learning_rate, double scale,
-              std::int64_t step);
+  void update(Stream& stream, Piece& piece, double learning_rate, double scale, std::int64_t step);
   [[nodiscard]] Pending start_publishing(Stream& stream, Shard& shard, Which which);
   bool decays(const ParameterSpec& spec) const;
 
   ParameterStore& store_;
   Communicator& world_;
   OptimizerSettings settings_;
+  std::set<std::vector<int>> holder_sets_;  // which tiles refer to
   std::vector<Shard> shards_;
 };
 

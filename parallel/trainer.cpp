@@ -12,7 +12,7 @@ Trainer::Trainer(Stream& stream, Communicator& world, Layout& layout, const Mode
       exchange_(layout.expert_group(), options.overlap),
       store_(stream, config, placement_, exchange_.rank(), options.precision,
              ParameterStore::Gradients::kTrained, options.trainable),
-      optimizer_(stream, store_, world, layout.data_group(), options.optimizer),
+      optimizer_(stream, store_, world, layout.data_group(), placement_, options.optimizer),
       model_(stream, config, store_, placement_, exchange_,
              {.precision = options.precision,
               .slices_per_peer = options.slices_per_peer,

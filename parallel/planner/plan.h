@@ -3,15 +3,10 @@
 #include <string_view>
 #include <vector>
 
+#include "model/placement.h"
 #include "parallel/planner/problem.h"
 
 namespace bam {
-
-/// One copy of an expert.
-struct Replica {
-  int rank = 0;
-  double share = 1.0;  // part of the expert's load; an expert's shares add up to one
-};
 
 /// What keeps the slowest rank from being faster.
 enum class Binding {
@@ -44,7 +39,7 @@ struct Certificate {
 
 /// Where one layer's experts are.
 struct LayerPlan {
-  std::vector<std::vector<Replica>> experts;  // an expert's replicas, ranks ascending
+  std::vector<Replicas> experts;  // all copies of each
   Certificate certificate;
 };
 

@@ -156,28 +156,5 @@ INSTANTIATE_TEST_SUITE_P(Recipes, PaperModel,
                                          Counts{"2b-bam-expert-kv", 6195886848, 2756033280},
                                          Counts{"2b-bam-shared-kv", 6004783872, 2564930304}));
 
-TEST(PlacementFile, OneEntryServesEveryLayer) {
-  const TemporaryFolder folder;
-  const ModelConfig config = run_config_of(tiny_run_config(kTinyMixture), "tiny").model;
-  write_file(folder / "plan", "ranks: 2 layers { attention: [0, 1] ffn: [1, 1, 0] }");
-  const Placement placement = read_placement(folder / "plan", config, 2);
-  ASSERT_EQ(placement.layers.size(), 2U);
-  EXPECT_EQ(placement.layers[1].ffn, (std::vector<int>{1, 1, 0}));
-}
-
-TEST(PlacementFile, RefusesWhatDoesNotFit) {
-  const TemporaryFolder folder;
-  const ModelConfig config = run_config_of(tiny_run_config(kTinyMixture), "tiny").model;
-  for (const char* text :
-       {"ranks: 3 layers { attention: [0, 1] ffn: [1, 1, 0] }",
-        "ranks: 2 layers { attention: [0, 2] ffn: [1, 1, 0] }",
-        "ranks: 2 layers { attention: [0, 1] ffn: [1, 1] }",
-        "ranks: 2 layers { attention: [0, 1] ffn: [-1, 1, 0] }", "ranks: 2",
-        "ranks: 2 layers { attention: [0] ffn: [1, 1, 0] }"}) {
-    write_file(folder / "plan", text);
-    EXPECT_THROW(read_placement(folder / "plan", config, 2), BadInput) << text;
-  }
-}
-
 }  // namespace
 }  // namespace bam

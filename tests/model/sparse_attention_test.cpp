@@ -44,7 +44,7 @@ Work attend(AttentionRouting routing, KeyValue key_value) {
   const ModelConfig& config = small.model.config();
   const Batch batch = random_batch(small.stream, config, 2, 60, 1);
   const AttentionLayer layer(config, small.store, small.placement, 0, small.exchange);
-  const MicroBatch micro = lay_out(small.stream, config, batch, small.exchange, 1);
+  const MicroBatch micro = lay_out(small.stream, config, batch, small.placement, small.exchange, 1);
   const Tensor table = rope_table(small.stream, batch.length, config.head_dim(), config.rope_theta);
   const Tensor h(small.stream, {batch.rows(), config.d_model}, DType::kFloat32);
   const Tensor sum(small.stream, h.shape(), DType::kFloat32);
@@ -54,7 +54,7 @@ Work attend(AttentionRouting routing, KeyValue key_value) {
   AttentionFlight flight;
   layer.start(small.stream, micro, h, h, saved, flight);
   layer.own(small.stream, micro, table, saved, sum, nullptr);
-  return work_of(saved.slices.at(0), batch);
+  return work_of(saved.own.at(0), batch);
 }
 
 TEST(SparseAttention, DoesAtMostTwoFifthsOfSoftRoutingsWorkOnQueries) {

@@ -54,7 +54,7 @@ class Rank {
         placement_(round_robin(model(), layout_.expert_parallel())),
         store_(stream_, model(), placement_, layout_.expert_group().rank(), Precision::kFloat32,
                ParameterStore::Gradients::kTrained),
-        optimizer_(stream_, store_, ranks, layout_.data_group(), {}) {}
+        optimizer_(stream_, store_, ranks, layout_.data_group(), placement_, {}) {}
 
   void fill() {
     optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {

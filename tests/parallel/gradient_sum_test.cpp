@@ -25,9 +25,14 @@ class GradientSumTest : public ::testing::Test {
         gradient[i] = value_at(parameter, i, world().rank());
       }
     }
+    for (int rank = 0; rank < world().size(); ++rank) {
+      all_ranks_.push_back(rank);
+    }
     int next_owner = 0;
     for (const Tile& tile : tiles_of(store_.specs())) {
-      tiles_.push_back({tile, store_.find(tile.spec), next_owner++ % world().size()});
+      Parameter* parameter = store_.find(tile.spec);
+      tiles_.push_back(
+          {tile, &parameter->spec, parameter, next_owner++ % world().size(), all_ranks_});
     }
   }
 
@@ -61,6 +66,7 @@ class GradientSumTest : public ::testing::Test {
                         0,
                         Precision::kFloat32,
                         ParameterStore::Gradients::kTrained};
+  std::vector<int> all_ranks_;
   std::vector<SharedTile> tiles_;
 };
 

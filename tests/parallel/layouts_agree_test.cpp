@@ -3,21 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <iostream>
 
-#include "parallel/trainer.h"
-#include "tests/model/small_model.h"
+#include "tests/parallel/agreement.h"
 #include "tests/parallel/ranks.h"
 
 namespace bam::testing {
 namespace {
-
-constexpr std::int64_t kLength = 16;
-// Of weights whose experts are always chosen by a clear margin: rounding, a few 1e-7 of a gate,
-// then cannot send a row elsewhere.
-constexpr std::uint64_t kSeed = 9;
-constexpr double kClearMargin = 5e-6;
 
 struct Case {
   const char* name;
@@ -58,135 +50,26 @@ std::vector<Case> cases() {
 Placement placement_of(const Case& each, int ranks) {
   Placement placement = round_robin(each.config, ranks);
   for (LayerPlacement& layer : placement.layers) {
-    for (int& rank : layer.ffn) {
-      rank = each.all_ffn_on < 0 ? rank : each.all_ffn_on % ranks;
+    for (Replicas& replicas : layer.ffn) {
+      replicas[0].rank = each.all_ffn_on < 0 ? replicas[0].rank : each.all_ffn_on % ranks;
     }
   }
   if (each.uneven) {  // with three ranks or more, one has no attention expert in either layer
     const int last = ranks - 1;
-    placement.layers[0] = {.attention = {last, last, 0, last}, .ffn = {0, last, last, 0, last}};
-    placement.layers[1] = {.attention = {0, 0, 0, last}, .ffn = {last, last, last, last, 0}};
+    placement.layers[0] = {.attention = single_copies({last, last, 0, last}),
+                           .ffn = single_copies({0, last, last, 0, last})};
+    placement.layers[1] = {.attention = single_copies({0, 0, 0, last}),
+                           .ffn = single_copies({last, last, last, last, 0})};
   }
   return placement;
 }
 
-Batch part_of(Stream& stream, const Batch& whole, std::int64_t first, std::int64_t count,
-              std::vector<std::int64_t> group) {
-  const auto rows = [&](const Tensor& tensor) {
-    const Tensor out(stream, {count * kLength}, DType::kInt32);
-    copy(stream, tensor.slice(first * kLength, (first + count) * kLength), out);
-    return out;
-  };
-  Batch part{.sequences = count, .length = kLength, .tokens = rows(whole.tokens),
-             .targets = rows(whole.targets), .document_starts = rows(whole.document_starts),
-             .domains = std::vector<int>(static_cast<std::size_t>(count)),
-             .rank_sequences = std::move(group)};
-  for (std::int32_t& start : part.document_starts.span<std::int32_t>()) {
-    start -= static_cast<std::int32_t>(first * kLength);
-  }
-  return part;
-}
-
-// Smallest difference, over rows, between the last chosen gate and the best one not chosen.
-double smallest_margin(const RouterSaved& router) {
-  double smallest = 1;
-  const std::int64_t k = router.choices.cols();
-  for (std::int64_t row = 0; row < router.probabilities.rows(); ++row) {
-    const auto gates = router.probabilities.slice(row, row + 1).span<float>();
-    std::vector<float> sorted(gates.begin(), gates.end());
-    std::ranges::sort(sorted, std::greater());
-    const auto last = static_cast<std::size_t>(k - 1);
-    smallest = std::min<double>(smallest, sorted[last] - sorted[last + 1]);
-  }
-  return smallest;
-}
-
-// Trains one case on the ranks of `ranks`.
-class Training {
- public:
-  Training(const Case& each, Communicator& ranks, int expert_parallel,
-           Overlap overlap = Overlap::kOn)
-      : sequences_(each.sequences),
-        layout_(ranks, expert_parallel),
-        placement_(placement_of(each, layout_.expert_parallel())),
-        trainer_(stream_, ranks, layout_, each.config, placement_,
-                 {.optimizer = {}, .overlap = overlap, .slices_per_peer = 2}),
-        state_bytes_(memory_.in_use()) {
-    trainer_.draw_weights(kSeed);
-    if (each.ties) {
-      clear_ffn_routers();
-    }
-  }
-
-  StepReport step(std::int64_t number) {
-    const Batch whole = whole_batch(number);
-    return trainer_.step({.step = number,
-                          .learning_rate = 1e-3,
-                          .micro_steps = 1,
-                          .scored_targets = SmallModel::scored(whole),
-                          .rows = static_cast<double>(whole.rows()),
-                          .batch = [&](std::int64_t) { return own_part(whole); }});
-  }
-
-  // The routers that choose, layer by layer, on this rank's part of a step's batch.
-  std::vector<RouterSaved> route(std::int64_t number) {
-    Saved saved;
-    trainer_.model().forward(stream_, own_part(whole_batch(number)), Keep::kAll, saved);
-    std::vector<RouterSaved> routers;
-    for (const std::optional<BlockSaved>& block : saved.blocks) {
-      for (const RouterSaved& router : {block->ffn.router, block->attention.router}) {
-        if (!router.choices.empty()) {
-          routers.push_back(router);
-        }
-      }
-    }
-    return routers;
-  }
-
-  std::int64_t first_row() const { return layout_.first_sequence(sequences_) * kLength; }
-  std::size_t bytes_sent() { return trainer_.exchange().bytes_sent(); }
-  std::size_t state_bytes() const { return state_bytes_; }
-  ParameterStore& store() { return trainer_.store(); }
-  ShardedOptimizer& optimizer() { return trainer_.optimizer(); }
-  const Placement& placement() const { return placement_; }
-
- private:
-  Batch whole_batch(std::int64_t number) {
-    return random_batch(stream_, trainer_.model().config(), sequences_, kLength,
-                        static_cast<std::uint64_t>(number));
-  }
-  Batch own_part(const Batch& whole) {
-    return part_of(stream_, whole, layout_.first_sequence(sequences_),
-                   layout_.sequences(sequences_), layout_.group_sequences(sequences_));
-  }
-  void clear_ffn_routers() {
-    for (Parameter& parameter : store().parameters()) {
-      if (parameter.spec.role == Role::kFfnRouter) {
-        fill_zero(stream_, parameter.value);
-      }
-    }
-  }
-
-  Memory memory_;
-  Stream stream_{memory_};
-  std::int64_t sequences_;
-  Layout layout_;
-  Placement placement_;
-  Trainer trainer_;
-  std::size_t state_bytes_;
-};
-
-// Every row of this rank goes where it goes when one rank has them all.
-void expect_same_choices(const std::vector<RouterSaved>& whole,
-                         const std::vector<RouterSaved>& part, std::int64_t first_row) {
-  ASSERT_EQ(whole.size(), part.size());
-  for (std::size_t i = 0; i < part.size(); ++i) {
-    const std::int64_t rows = part[i].choices.rows();
-    const Tensor expected = whole[i].choices.slice(first_row, first_row + rows);
-    EXPECT_TRUE(std::ranges::equal(part[i].choices.span<std::int32_t>(),
-                                   expected.span<std::int32_t>()))
-        << "router " << i;
-  }
+TrainingPlan plan_of(const Case& each, int expert_parallel, Overlap overlap = Overlap::kOn) {
+  return {.config = each.config,
+          .placement = placement_of(each, expert_parallel),
+          .sequences = each.sequences,
+          .overlap = overlap,
+          .ties = each.ties};
 }
 
 class Layouts : public ::testing::TestWithParam<Case> {};
@@ -196,26 +79,9 @@ TEST_P(Layouts, GiveTheLossGradientsAndRoutingOfOneRank) {
   const int ranks = world().size();
   const int expert_parallel = each.two_groups && ranks % 2 == 0 ? ranks / 2 : ranks;
   Communicator alone = world().split(world().rank(), 0);
-  Training one(each, alone, 1);
-  Training many(each, world(), expert_parallel);
-  double margin = 1;
-  for (std::int64_t step = 1; step <= each.steps; ++step) {
-    const std::vector<RouterSaved> alone_routed = one.route(step);
-    for (const RouterSaved& router : alone_routed) {
-      margin = std::min(margin, smallest_margin(router));
-    }
-    expect_same_choices(alone_routed, many.route(step), many.first_row());
-    const StepReport expected = one.step(step);
-    const StepReport found = many.step(step);
-    EXPECT_NEAR(found.loss / expected.loss, 1, step == 1 ? 1e-6 : 1e-5) << "step " << step;
-    EXPECT_NEAR(found.gradient_norm / expected.gradient_norm, 1, 1e-4) << "step " << step;
-    EXPECT_NEAR(found.balance_loss, expected.balance_loss, 1e-6) << "step " << step;
-    for (std::size_t layer = 0; layer < expected.routing.size(); ++layer) {
-      EXPECT_EQ(over_domains(found.routing[layer].ffn).chosen,
-                over_domains(expected.routing[layer].ffn).chosen)
-          << "step " << step << ", layer " << layer;
-    }
-  }
+  Training one(plan_of(each, 1), alone);
+  Training many(plan_of(each, expert_parallel), world());
+  const double margin = expect_same_training(one, many, each.steps);
   if (each.config.mixture && world().rank() == 0) {
     std::cout << each.name << ": smallest margin of a choice " << margin << std::endl;
   }
@@ -223,8 +89,8 @@ TEST_P(Layouts, GiveTheLossGradientsAndRoutingOfOneRank) {
 }
 
 TEST_P(Layouts, GiveTheSameBitsWithOverlapOff) {
-  Training on(GetParam(), world(), 0, Overlap::kOn);
-  Training off(GetParam(), world(), 0, Overlap::kOff);
+  Training on(plan_of(GetParam(), world().size(), Overlap::kOn), world());
+  Training off(plan_of(GetParam(), world().size(), Overlap::kOff), world());
   for (std::int64_t step = 1; step <= 20; ++step) {
     EXPECT_EQ(on.step(step).loss, off.step(step).loss);
   }
@@ -236,7 +102,7 @@ TEST_P(Layouts, GiveTheSameBitsWithOverlapOff) {
 }
 
 TEST_P(Layouts, KeepEachExpertOnItsRankAlone) {
-  Training run(GetParam(), world(), 0);
+  Training run(plan_of(GetParam(), world().size()), world());
   std::vector<double> holders;
   for (std::size_t i = 0; i < run.store().specs().size(); ++i) {
     holders.push_back(run.store().find(static_cast<int>(i)) == nullptr ? 0 : 1);
@@ -273,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, Layouts, ::testing::ValuesIn(cases()),
 // Rows of this rank's tokens whose expert another rank holds.
 std::int64_t rows_sent_away(const RouterSaved& router, const LayerPlacement& placement) {
   return std::ranges::count_if(router.choices.span<std::int32_t>(), [&](std::int32_t expert) {
-    return placement.ffn[static_cast<std::size_t>(expert)] != world().rank();
+    return !is_on(placement.ffn[static_cast<std::size_t>(expert)], world().rank());
   });
 }
 
@@ -284,7 +150,7 @@ class Traffic : public ::testing::TestWithParam<std::size_t> {};
 // gradients. All fp32.
 TEST_P(Traffic, IsWhatTheFormulaSays) {
   const Case each = cases()[GetParam()];
-  Training run(each, world(), 0);
+  Training run(plan_of(each, world().size()), world());
   double away = 0;
   const std::vector<RouterSaved> routers = run.route(1);
   for (std::size_t layer = 0; layer < routers.size(); ++layer) {

@@ -41,7 +41,7 @@ class Sharded {
         placement_(round_robin(config(), layout_.expert_parallel())),
         store_(stream_, config(), placement_, layout_.expert_group().rank(), precision,
                ParameterStore::Gradients::kTrained, trainable),
-        optimizer_(stream_, store_, world(), layout_.data_group(), make_settings()) {
+        optimizer_(stream_, store_, world(), layout_.data_group(), placement_, make_settings()) {
     optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {
       const ParameterSpec& spec = store_.specs()[static_cast<std::size_t>(owned.tile.spec)];
       const Tensor values = initial_values(stream_, spec, kSeed, owned.tile.begin, owned.tile.end);

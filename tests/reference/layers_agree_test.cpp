@@ -38,7 +38,7 @@ class LayersAgree : public ::testing::TestWithParam<std::tuple<ModelCase, std::i
         config_(pair_.small.model.config()),
         batch_(random_batch(stream(), config_, std::min<std::int64_t>(2, length()), length(), 1)),
         dy_(normal_tensor(stream(), {batch_.rows(), config_.d_model}, DType::kFloat32, "dy")),
-        micro_(lay_out(stream(), config_, batch_, pair_.small.exchange, 1)),
+        micro_(lay_out(stream(), config_, batch_, pair_.small.placement, pair_.small.exchange, 1)),
         table_(rope_table(stream(), length(), config_.head_dim(), config_.rope_theta)),
         expected_dw_(reference::zeros_like(pair_.weights)) {
     pair_.small.store.zero_gradients(stream());
