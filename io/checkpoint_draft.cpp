@@ -69,6 +69,10 @@ void add_info(proto::Manifest& manifest, const CheckpointInfo& info) {
   manifest.set_seconds(info.seconds);
   manifest.set_flops(info.flops);
   manifest.set_made_by(info.made_by);
+  if (info.placement) {
+    *manifest.mutable_placement() = *info.placement;
+  }
+  manifest.mutable_loads()->Add(info.loads.begin(), info.loads.end());
 }
 
 std::string with_hash(const proto::Manifest& manifest) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ struct CheckpointInfo {
   double seconds = 0;
   double flops = 0;
   std::string made_by = "train";
+  std::optional<proto::Placement> placement = {};
+  std::vector<proto::ExpertLoads> loads = {};
 };
 
 /// One tile's hash on its way to the rank that writes the manifest.

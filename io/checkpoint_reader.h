@@ -47,6 +47,12 @@ class CheckpointReader {
   std::int64_t file_bytes() const { return manifest_.file_bytes(); }
   /// Every data set of data.h5, as the manifest has it.
   const auto& data_sets() const { return manifest_.data_sets(); }
+  /// Where the experts were to be from its step on; nullptr: it does not say.
+  const proto::Placement* placement() const {
+    return manifest_.has_placement() ? &manifest_.placement() : nullptr;
+  }
+  /// Tokens at each expert since they were last up for being placed anew; one entry a layer, or none.
+  const auto& loads() const { return manifest_.loads(); }
   /// What these weights came from.
   std::vector<Lineage> parents() const;
   /// This checkpoint as a parent of another.

@@ -53,6 +53,12 @@ void fill(proto::OptimizerConfig& optimizer) {
   }
 }
 
+void fill(proto::ReplanConfig& replan) {
+  const ReplanConfig standard;
+  replan.set_moves(replan.has_moves() ? replan.moves() : standard.moves);
+  replan.set_least_gain(replan.has_least_gain() ? replan.least_gain() : standard.least_gain);
+}
+
 }  // namespace
 
 proto::RunConfig with_defaults(proto::RunConfig config) {
@@ -67,6 +73,9 @@ proto::RunConfig with_defaults(proto::RunConfig config) {
   parallel.set_overlap(parallel.has_overlap() ? parallel.overlap() : layout.overlap);
   parallel.set_slices_per_peer(parallel.has_slices_per_peer() ? parallel.slices_per_peer()
                                                               : layout.slices_per_peer);
+  if (parallel.has_replan()) {
+    fill(*parallel.mutable_replan());
+  }
   proto::CheckpointConfig& checkpoint = *config.mutable_checkpoint();
   checkpoint.set_keep_last(checkpoint.has_keep_last() ? checkpoint.keep_last()
                                                       : CheckpointConfig{}.keep_last);

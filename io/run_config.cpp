@@ -109,6 +109,20 @@ OptimizerConfig optimizer_of(const proto::OptimizerConfig& in, const FieldCheck&
   return out;
 }
 
+ReplanConfig replan_of(const proto::ReplanConfig& in, const FieldCheck& field) {
+  constexpr int kMost = 1 << 20;
+  ReplanConfig out;
+  out.slots_per_rank =
+      field.whole<int>(in.slots_per_rank(), "parallel.replan.slots_per_rank", 0, kMost);
+  if (in.has_moves()) {
+    out.moves = field.whole<int>(in.moves(), "parallel.replan.moves", 1, kMost);
+  }
+  if (in.has_least_gain()) {
+    out.least_gain = field.between(in.least_gain(), "parallel.replan.least_gain", 0, 1);
+  }
+  return out;
+}
+
 ParallelConfig parallel_of(const proto::ParallelConfig& in, const FieldCheck& field) {
   ParallelConfig out;
   out.expert_parallel = field.whole<int>(in.expert_parallel(), "parallel.expert_parallel", 0, 1 << 20);
@@ -117,6 +131,9 @@ ParallelConfig parallel_of(const proto::ParallelConfig& in, const FieldCheck& fi
     out.slices_per_peer = field.whole<int>(in.slices_per_peer(), "parallel.slices_per_peer", 1, 1 << 16);
   }
   out.placement = in.placement();
+  if (in.has_replan()) {
+    out.replan = replan_of(in.replan(), field);
+  }
   return out;
 }
 
@@ -153,6 +170,8 @@ RunConfig run_config_of(const proto::RunConfig& config, const std::string& sourc
   field.that(out.training.trainable != Trainable::kRoutersOnly || out.model.mixture.has_value(),
              "training.trainable", "ROUTERS_ONLY where the model, a dense one, has no routers");
   out.parallel = parallel_of(config.parallel(), field);
+  field.that(!out.parallel.replan || out.model.mixture.has_value(), "parallel.replan",
+             "present where the model, a dense one, has no experts");
   out.checkpoint = checkpoint_of(config.checkpoint(), field);
   out.init_from = config.init_from();
   return out;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,11 +50,18 @@ struct OptimizerConfig {
   double clip_norm = 1.0;  // 0: off
 };
 
+struct ReplanConfig {
+  int slots_per_rank = 0;  // 0: no more copies than there are
+  int moves = 2;
+  double least_gain = 0.05;
+};
+
 struct ParallelConfig {
   int expert_parallel = 0;  // ranks; 0: all
   bool overlap = true;
   int slices_per_peer = 2;
   std::string placement;  // file; empty: round-robin
+  std::optional<ReplanConfig> replan;
 };
 
 struct CheckpointConfig {

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <utility>
 
+#include "launch/replanning.h"
 #include "launch/routing_json.h"
 #include "launch/save_report.h"
 #include "launch/training_setup.h"
@@ -78,6 +79,10 @@ void StepLog::note(const SaveReport& save, std::int64_t staging_bytes) {
 }
 
 void StepLog::print_last_save() { printer_.print_apart(text_of(last_save_, folder_)); }
+
+void StepLog::print_replan(const Replan& replan, double seconds) {
+  printer_.print_apart(replan_text(replan, seconds));
+}
 
 StepProgress StepLog::progress_of(const LoggedStep& logged) const {
   const std::int64_t left = config_.training.steps - logged.step;

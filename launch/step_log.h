@@ -10,6 +10,7 @@
 #include "io/run_config.h"
 #include "launch/progress.h"
 #include "parallel/learning_rate.h"
+#include "parallel/planner/replan.h"
 #include "parallel/training_step.h"
 
 namespace bam {
@@ -38,6 +39,8 @@ class StepLog {
   void note(const SaveReport& save, std::int64_t staging_bytes);
   /// Tells of the last save that went well.
   void print_last_save();
+  /// Tells that experts were placed anew, and how long that took.
+  void print_replan(const Replan& replan, double seconds);
 
  private:
   void write_metrics(const nlohmann::json& line);

@@ -8,6 +8,7 @@
 
 #include "io/checkpoint_state.h"
 #include "io/field_check.h"
+#include "io/placement_file.h"
 #include "io/text_file.h"
 #include "io/trace_file.h"
 #include "launch/evaluation.h"
@@ -31,6 +32,18 @@ std::filesystem::path makeable(std::filesystem::path folder) {
   return folder;
 }
 
+// A run that places experts anew goes on from where it had come to.
+Placement first_placement(const RunConfig& config, int ranks,
+                          const std::optional<StartPoint>& start) {
+  const bool goes_on = config.parallel.replan && start && start->resumes;
+  const proto::Placement* placed = goes_on ? start->checkpoint.placement() : nullptr;
+  if (placed == nullptr || placed->ranks() != ranks) {
+    return placement_for(config, ranks);
+  }
+  return placement_of(*placed, config.model, ranks,
+                      start->checkpoint.path().string() + ": placement");
+}
+
 }  // namespace
 
 TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
@@ -51,10 +64,13 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
       start_(open_start(stream, world, config_, config_name, folder_, tokenizer_)),
       trainer_(stream, world, layout_, config_.model,
                naming(config_name + ": parallel.placement",
-                      [&] { return placement_for(config_, layout_.expert_parallel()); }),
+                      [&] { return first_placement(config_, layout_.expert_parallel(), start_); }),
                trainer_options(config_)),
       learning_rate_(learning_rate_of(config_)),
       peers_(stream, world) {
+  if (config_.parallel.replan) {
+    replanning_.emplace(*config_.parallel.replan, config_.model, config_.data.sequence_length);
+  }
   if (start_) {
     start_from_checkpoint(start_->checkpoint, start_->resumes);
     start_.reset();
@@ -74,6 +90,9 @@ void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool
     tokens_before_ -= checkpoint.tokens_phase();
     seconds_ = checkpoint.seconds();
     parents_ = checkpoint.parents();
+    if (replanning_) {
+      replanning_->go_on_from(checkpoint);
+    }
   } else {
     parents_ = {checkpoint.lineage()};
   }
@@ -115,17 +134,56 @@ int TrainingRun::run() {
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     transfers_ = world_.clock().times();
     signal = agreed_signal();
-    after_step(report, elapsed.count(), signal);
-    const std::int64_t every = config_.checkpoint.every;
-    if (every > 0 && step_ % every == 0) {
-      checkpoints_->save(checkpoint_info());
+    if (replanning_) {
+      replanning_->count(report, tokens_per_step(config_));
+    }
+    const std::optional<Replan> better = better_placement();
+    after_step(report, elapsed.count(), signal, better);
+    if (is_boundary()) {
+      // It says where experts are from here on: who resumes from it does as this run.
+      checkpoints_->save(checkpoint_info(better ? better->placement : trainer_.placement()));
       tell_of_saves();
+    }
+    if (better && signal == 0 && !move_experts(*better)) {
+      return kNotSaved;
     }
   }
   if (!save_the_last()) {
     return kNotSaved;
   }
   return signal == 0 ? kDone : 128 + signal;
+}
+
+bool TrainingRun::is_boundary() const {
+  const std::int64_t every = config_.checkpoint.every;
+  return every > 0 && step_ % every == 0;
+}
+
+std::optional<Replan> TrainingRun::better_placement() {
+  return replanning_ && is_boundary() && step_ < config_.training.steps
+             ? replanning_->better_than(trainer_.placement())
+             : std::nullopt;
+}
+
+// By way of the checkpoint of this step, so that no rank holds a weight twice; without it they stay.
+// Whether what follows can be saved.
+bool TrainingRun::move_experts(const Replan& replan) {
+  const auto start = std::chrono::steady_clock::now();
+  checkpoints_->finish();
+  tell_of_saves();
+  if (saved_step_ != step_) {
+    return true;
+  }
+  checkpoints_.reset();
+  trainer_.place(replan.placement);
+  read_state(CheckpointReader(folder_ / step_folder(step_)), trainer_.store().specs(),
+             Moments::kRead, trainer_.optimizer());
+  trainer_.optimizer().publish(stream_);
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  if (world_.rank() == 0) {
+    log_->print_replan(replan, elapsed.count());
+  }
+  return can_save();
 }
 
 StepReport TrainingRun::train_step() {
@@ -177,7 +235,8 @@ int TrainingRun::agreed_signal() {
   return signals[2] > 0 ? SIGUSR1 : 0;
 }
 
-void TrainingRun::after_step(const StepReport& report, double seconds, int signal) {
+void TrainingRun::after_step(const StepReport& report, double seconds, int signal,
+                             const std::optional<Replan>& better) {
   seconds_ += seconds;
   const std::int64_t every = config_.training.validate_every;
   const bool is_last = step_ == config_.training.steps || signal != 0;
@@ -185,7 +244,10 @@ void TrainingRun::after_step(const StepReport& report, double seconds, int signa
   if (every > 0 && (step_ % every == 0 || is_last)) {
     validate(line);
   }
-  if (is_last || step_ % config_.training.log_every == 0) {
+  if (better) {
+    line["replan"] = replan_json(*better);
+  }
+  if (is_last || better || step_ % config_.training.log_every == 0) {
     double resident = peak_resident_bytes();
     world_.all_reduce_sum(stream_, std::span(&resident, 1)).wait(stream_);
     line["peak_resident_bytes"] = resident;
@@ -229,7 +291,7 @@ bool TrainingRun::can_save() {
   return checkpoints_.has_value();
 }
 
-CheckpointInfo TrainingRun::checkpoint_info() const {
+CheckpointInfo TrainingRun::checkpoint_info(const Placement& placement) const {
   const auto tokens = static_cast<std::int64_t>(tokens_per_step(config_)) * step_;
   return {.step = step_,
           .tokens_phase = tokens,
@@ -238,7 +300,10 @@ CheckpointInfo TrainingRun::checkpoint_info() const {
           .tokenizer = tokenizer_,
           .parents = parents_,
           .seconds = seconds_,
-          .flops = step_flops(config_) * static_cast<double>(step_)};
+          .flops = step_flops(config_) * static_cast<double>(step_),
+          .placement = config_.model.mixture ? std::optional(message_of_placement(placement))
+                                             : std::nullopt,
+          .loads = replanning_ ? replanning_->counted() : std::vector<proto::ExpertLoads>()};
 }
 
 // Whether the newest weights are in a checkpoint that stands.
@@ -246,7 +311,7 @@ bool TrainingRun::save_the_last() {
   checkpoints_->finish();
   tell_of_saves();
   if (saved_step_ != step_) {
-    checkpoints_->save(checkpoint_info());
+    checkpoints_->save(checkpoint_info(trainer_.placement()));
     checkpoints_->finish();
     tell_of_saves();
   }

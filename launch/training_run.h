@@ -9,6 +9,7 @@
 #include "io/checkpoint_writer.h"
 #include "io/run_config.h"
 #include "io/validation_data.h"
+#include "launch/replanning.h"
 #include "launch/start_point.h"
 #include "launch/step_log.h"
 #include "launch/stop_signal.h"
@@ -39,10 +40,14 @@ class TrainingRun {
   Batch batch(std::int64_t step, std::int64_t micro_step);
   StepReport train_step();
   StepReport traced_step(const StepInput& input);
-  void after_step(const StepReport& report, double seconds, int signal);
+  void after_step(const StepReport& report, double seconds, int signal,
+                  const std::optional<Replan>& better);
+  bool is_boundary() const;
+  std::optional<Replan> better_placement();
+  bool move_experts(const Replan& replan);
   void validate(nlohmann::json& line);
   bool can_save();
-  CheckpointInfo checkpoint_info() const;
+  CheckpointInfo checkpoint_info(const Placement& placement) const;
   bool save_the_last();
   void tell_of_saves();
   int agreed_signal();
@@ -61,6 +66,7 @@ class TrainingRun {
   Trace trace_;                      // of the traced step; outlives what is in flight
   Trainer trainer_;
   LearningRate learning_rate_;
+  std::optional<Replanning> replanning_;
   std::vector<Lineage> parents_;
   std::int64_t step_ = 0;  // done
   std::int64_t traced_step_ = 0;

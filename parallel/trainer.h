@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "parallel/group_exchange.h"
 #include "parallel/layout.h"
@@ -30,24 +31,41 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
+  /// Holds the same model under another placement of its experts. Weights and moments are not set,
+  /// as at first: what was there is let go before there is anything new.
+  void place(Placement placement);
+
   /// Initial weights: a function of the seed and each weight's name alone.
   void draw_weights(std::uint64_t seed);
   /// One optimiser step.
-  StepReport step(const StepInput& input) { return step_.run(stream_, input); }
+  StepReport step(const StepInput& input) { return parts_->step.run(stream_, input); }
 
-  const Transformer& model() const { return model_; }
-  ParameterStore& store() { return store_; }
-  ShardedOptimizer& optimizer() { return optimizer_; }
-  GroupExchange& exchange() { return exchange_; }
+  const Placement& placement() const { return parts_->placement; }
+  const Transformer& model() const { return parts_->model; }
+  ParameterStore& store() { return parts_->store; }
+  ShardedOptimizer& optimizer() { return parts_->optimizer; }
+  GroupExchange& exchange() { return parts_->exchange; }
 
  private:
+  /// What depends on where the experts are.
+  struct Parts {
+    Parts(Stream& stream, Communicator& world, Layout& layout, const ModelConfig& config,
+          Placement where, const TrainerOptions& options);
+
+    Placement placement;
+    GroupExchange exchange;
+    ParameterStore store;
+    ShardedOptimizer optimizer;
+    Transformer model;
+    TrainingStep step;
+  };
+
   Stream& stream_;
-  Placement placement_;
-  GroupExchange exchange_;
-  ParameterStore store_;
-  ShardedOptimizer optimizer_;
-  Transformer model_;
-  TrainingStep step_;
+  Communicator& world_;
+  Layout& layout_;
+  ModelConfig config_;
+  TrainerOptions options_;
+  std::optional<Parts> parts_;
 };
 
 }  // namespace bam

@@ -1,0 +1,63 @@
+#include "parallel/planner/replan.h"
+
+#include <gtest/gtest.h>
+
+namespace bam {
+namespace {
+
+Placement on_two_ranks(std::vector<Replicas> attention, std::vector<Replicas> ffn) {
+  return {.ranks = 2, .layers = {{.attention = std::move(attention), .ffn = std::move(ffn)}}};
+}
+
+TEST(Replan, LeavesAPlacementAloneThatIsBalanced) {
+  const Placement current = on_two_ranks(single_copies({0, 1}), single_copies({0, 1}));
+  const Replan found = replan(current, {{.attention = {10, 10}, .ffn = {5, 5}}}, {});
+  EXPECT_EQ(found.placement, current);
+  EXPECT_EQ(found.gain(), 0);
+  EXPECT_EQ(found.copies_sent, 0);
+}
+
+// Two slots a rank: the second expert changes places with one of the other rank's.
+TEST(Replan, WithoutMoreSlotsMovesWhatItCan) {
+  const Placement current = on_two_ranks({}, single_copies({0, 0, 1, 1}));
+  const Replan found = replan(current, {{.attention = {}, .ffn = {6, 4, 1, 1}}}, {.moves = 2});
+  EXPECT_EQ(found.time_before, 10);
+  EXPECT_EQ(found.time_after, 7);
+  EXPECT_EQ(found.copies_sent, 2);
+  EXPECT_EQ(experts_on(found.placement.layers[0].ffn, 0).size(), 2U);
+}
+
+TEST(Replan, ReplicatesAHotExpertWhereThereIsMemory) {
+  const Placement current = on_two_ranks(single_copies({0, 1}), single_copies({0, 1}));
+  const Replan found =
+      replan(current, {{.attention = {2, 2}, .ffn = {16, 0}}}, {.slots_per_rank = 3, .moves = 1});
+  EXPECT_EQ(found.placement.layers[0].ffn[0], (Replicas{{0, 0.5}, {1, 0.5}}));
+  EXPECT_EQ(found.placement.layers[0].attention, current.layers[0].attention);
+  EXPECT_EQ(found.time_before, 18);
+  EXPECT_EQ(found.time_after, 10);
+  EXPECT_EQ(found.copies_sent, 1);
+}
+
+TEST(Replan, CountsAttentionByItsCost) {
+  const Placement current = on_two_ranks(single_copies({0, 0}), single_copies({1, 1}));
+  const Replan balanced =
+      replan(current, {{.attention = {4, 4}, .ffn = {8, 8}}}, {.attention_cost = 2});
+  EXPECT_EQ(balanced.gain(), 0);
+  const Replan dear =
+      replan(current, {{.attention = {4, 4}, .ffn = {8, 8}}}, {.attention_cost = 4});
+  EXPECT_EQ(dear.time_before, 32);
+  EXPECT_EQ(dear.time_after, 24);
+}
+
+TEST(Replan, ChangesOnlyTheLayersThatGain) {
+  Placement current = on_two_ranks({}, single_copies({0, 0, 1, 1}));
+  current.layers.push_back(current.layers[0]);
+  const Replan found =
+      replan(current,
+             {{.attention = {}, .ffn = {1, 1, 1, 1}}, {.attention = {}, .ffn = {6, 4, 1, 1}}}, {});
+  EXPECT_EQ(found.placement.layers[0], current.layers[0]);
+  EXPECT_NE(found.placement.layers[1], current.layers[1]);
+}
+
+}  // namespace
+}  // namespace bam
