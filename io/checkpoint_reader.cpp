@@ -146,6 +146,12 @@ void CheckpointReader::read(StateKind kind, const ParameterSpec& spec, std::int6
   }
 }
 
+std::int64_t CheckpointReader::offset_of(StateKind kind, const ParameterSpec& spec,
+                                         std::int64_t begin) const {
+  return data_set_of(kind, spec).offset() +
+         (spec.first_element() + begin) * static_cast<std::int64_t>(sizeof(float));
+}
+
 void CheckpointReader::read_tile(const proto::DataSet& data_set, const ParameterSpec& spec,
                                  std::int64_t begin, std::span<float> out) const {
   const auto element_bytes = static_cast<std::int64_t>(sizeof(float));
@@ -164,10 +170,10 @@ std::int64_t CheckpointReader::verify(std::span<const StateKind> kinds, int part
   std::vector<float> values(static_cast<std::size_t>(kTileElements));
   const std::vector<Tile> all = tiles_of(specs_);
   std::int64_t tiles = 0;
-  for (std::size_t i = static_cast<std::size_t>(part); i < all.size();
-       i += static_cast<std::size_t>(parts)) {
-    const ParameterSpec& spec = specs_[static_cast<std::size_t>(all[i].spec)];
-    for (const StateKind kind : kinds) {
+  for (const StateKind kind : kinds) {
+    for (auto i = static_cast<std::size_t>(part); i < all.size();
+         i += static_cast<std::size_t>(parts)) {
+      const ParameterSpec& spec = specs_[static_cast<std::size_t>(all[i].spec)];
       if (has(kind, spec)) {
         read(kind, spec, all[i].begin, all[i].end,
              std::span(values).first(static_cast<std::size_t>(all[i].elements())));

@@ -26,6 +26,8 @@ class CheckpointReader {
             std::span<float> out) const;
   /// Whether that state of the weight is stored.
   bool has(StateKind kind, const ParameterSpec& spec) const;
+  /// Where that state of the weight's element `begin` lies in data.h5, in bytes.
+  std::int64_t offset_of(StateKind kind, const ParameterSpec& spec, std::int64_t begin) const;
   /// Reads and checks every tile of these kinds, or of `parts` equal parts of them one; throws
   /// BadInput at the first that differs. Returns tiles read.
   std::int64_t verify(std::span<const StateKind> kinds = kStateKinds, int part = 0,

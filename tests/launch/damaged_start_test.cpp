@@ -76,6 +76,8 @@ TEST_F(DamagedStart, AFlippedBitOfTheLastTile) {
   bytes[static_cast<std::size_t>(last)] ^= 1;
   write_file(data, bytes);
   expect_refused("is damaged (its hash differs)");
+  const Outcome on_two = outcome_of(on_ranks(2, train(config(), folder_ / "run")));
+  EXPECT_EQ(on_two.code, kBadInput) << on_two.err;  // whichever reads that tile
 }
 
 TEST_F(DamagedStart, AnotherModel) {
