@@ -13,7 +13,7 @@
 namespace bam {
 namespace {
 
-constexpr int kBackgroundNiceness = 5;  // compute comes first
+constexpr int kBackgroundNiceness = 10;  // compute comes first
 
 std::string cause_of(const std::exception& error) {
   const std::string cause = error.what();
