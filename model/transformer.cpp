@@ -64,6 +64,7 @@ void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& 
   Tensor x(stream, {batch.rows(), config_.d_model}, DType::kFloat32);
   embedding(stream, batch.tokens, store_.at("embedding").value, x);
   for (const Block& block : blocks_) {
+    stream.heartbeat().at_layer(static_cast<int>(&block - blocks_.data()));
     BlockSaved block_saved;
     Tensor y = block.forward(stream, saved.micro, rope_table_, x, block_saved);
     saved.routing.push_back(routing_of(stream, batch, block_saved));
@@ -165,6 +166,7 @@ void Transformer::backward(Stream& stream, const Batch& batch, Saved& saved, con
   layer_norm_backward(stream, saved.last, norm.value, saved.final_statistics, d_hidden, dx,
                       norm.gradient);
   for (std::size_t i = blocks_.size(); i-- > 0;) {
+    stream.heartbeat().at_layer(static_cast<int>(i));
     if (!saved.blocks[i]) {
       saved.blocks[i].emplace();
       blocks_[i].forward(stream, saved.micro, rope_table_, saved.inputs[i], *saved.blocks[i]);

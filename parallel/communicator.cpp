@@ -19,6 +19,7 @@ class GatheredSum final : public Pending::Work {
         backend.all_gather(stream, std::as_bytes(values_), std::as_writable_bytes(std::span(all_)));
   }
   bool done() override { return gather_.done(); }
+  void abandon() noexcept override { gather_.abandon(); }
   void wait(Stream& stream) override {
     gather_.wait(stream);
     std::ranges::fill(values_, 0.0);
@@ -37,14 +38,16 @@ bool is_empty(const Transfer& transfer) { return transfer.rows.empty(); }
 
 }  // namespace
 
-Communicator::Communicator(std::unique_ptr<Backend> backend, std::shared_ptr<TransferClock> clock)
-    : clock_(std::move(clock)),
+Communicator::Communicator(std::unique_ptr<Backend> backend, std::shared_ptr<TransferClock> clock,
+                           const char* name)
+    : name_(name),
+      clock_(std::move(clock)),
       backend_(std::move(backend)),
       rank_(backend_->rank()),
       size_(backend_->size()) {}
 
-Communicator Communicator::split(int color, int key) const {
-  return {backend_->split(color, key), clock_};
+Communicator Communicator::split(int color, int key, const char* name) const {
+  return {backend_->split(color, key), clock_, name};
 }
 
 Pending Communicator::transfer(Stream& stream, std::vector<Transfer> sends,
@@ -58,7 +61,8 @@ Pending Communicator::transfer(Stream& stream, std::vector<Transfer> sends,
   }
   const bool is_idle = sends.empty() && receives.empty();
   Pending work = backend_->transfer(stream, std::move(sends), std::move(receives));
-  return is_idle ? std::move(work) : timed(stream, std::move(work), bytes);
+  ++operations_;
+  return is_idle ? std::move(work) : timed(stream, std::move(work), bytes, "transfer");
 }
 
 Pending Communicator::all_reduce_sum(Stream& stream, std::span<double> values) {
@@ -67,27 +71,34 @@ Pending Communicator::all_reduce_sum(Stream& stream, std::span<double> values) {
   }
   auto sum = std::make_unique<GatheredSum>(values, size_);
   sum->start(stream, *backend_);
-  return timed(stream, {stream, std::move(sum)}, values.size_bytes());
+  ++operations_;
+  return timed(stream, {stream, std::move(sum)}, values.size_bytes(), "sum");
 }
 
 Pending Communicator::broadcast(Stream& stream, std::span<std::byte> bytes, int root) {
-  return timed(stream, backend_->broadcast(stream, bytes, root), bytes.size());
+  ++operations_;
+  return timed(stream, backend_->broadcast(stream, bytes, root), bytes.size(), "broadcast");
 }
 
 Pending Communicator::all_gather(Stream& stream, std::span<const std::byte> own,
                                  std::span<std::byte> all) {
   check(all.size() == own.size() * static_cast<std::size_t>(size_), "gather of ", own.size(),
         " bytes from each of ", size_, " ranks into ", all.size());
-  return timed(stream, backend_->all_gather(stream, own, all), own.size());
+  ++operations_;
+  return timed(stream, backend_->all_gather(stream, own, all), own.size(), "gathering");
 }
 
 Pending Communicator::barrier(Stream& stream) {
-  return timed(stream, backend_->barrier(stream), 0);
+  ++operations_;
+  return timed(stream, backend_->barrier(stream), 0, "barrier");
 }
 
 // A lone rank has nothing in flight.
-Pending Communicator::timed(Stream& stream, Pending work, std::size_t bytes_sent) {
-  return size_ == 1 ? std::move(work) : clock_->timed(stream, std::move(work), bytes_sent);
+Pending Communicator::timed(Stream& stream, Pending work, std::size_t bytes_sent,
+                            const char* operation) {
+  return size_ == 1 ? std::move(work)
+                    : clock_->timed(stream, std::move(work), bytes_sent,
+                                    {.name = operation, .group = name_, .number = operations_});
 }
 
 }  // namespace bam

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -37,9 +38,11 @@ class Communicator {
   /// What moves the bytes of world().
   static std::unique_ptr<Backend> mpi(const MpiSession& session);
   /// `clock` is shared by all communicators of the job.
-  Communicator(std::unique_ptr<Backend> backend, std::shared_ptr<TransferClock> clock);
-  /// The ranks that give the same color, ordered by key. Every rank of this group calls it.
-  Communicator split(int color, int key) const;
+  Communicator(std::unique_ptr<Backend> backend, std::shared_ptr<TransferClock> clock,
+               const char* name = "world");
+  /// The ranks that give the same color, ordered by key. Every rank of this group calls it. `name`
+  /// is for messages.
+  Communicator split(int color, int key, const char* name = "group") const;
 
   int rank() const { return rank_; }
   int size() const { return size_; }
@@ -60,8 +63,10 @@ class Communicator {
   [[nodiscard]] Pending barrier(Stream& stream);
 
  private:
-  Pending timed(Stream& stream, Pending work, std::size_t bytes_sent);
+  Pending timed(Stream& stream, Pending work, std::size_t bytes_sent, const char* operation);
 
+  const char* name_;
+  std::int64_t operations_ = 0;  // started so far; ranks that differ do not match each other
   std::shared_ptr<TransferClock> clock_;
   std::unique_ptr<Backend> backend_;
   int rank_;

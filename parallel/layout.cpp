@@ -27,8 +27,8 @@ std::int64_t first_dealt_to(int rank, int ranks, std::int64_t total) {
 Layout::Layout(const Communicator& world, int expert_parallel)
     : rank_(world.rank()),
       ranks_(world.size()),
-      expert_group_(world.split(rank_ / checked(expert_parallel, ranks_), rank_)),
-      data_group_(world.split(rank_ % checked(expert_parallel, ranks_), rank_)) {}
+      expert_group_(world.split(rank_ / checked(expert_parallel, ranks_), rank_, "expert group")),
+      data_group_(world.split(rank_ % checked(expert_parallel, ranks_), rank_, "data group")) {}
 
 std::int64_t Layout::sequences(std::int64_t total) const { return dealt_to(rank_, ranks_, total); }
 

@@ -1,8 +1,12 @@
 #define OMPI_SKIP_MPICXX 1
 #include <mpi.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <exception>
 #include <iostream>
+#include <thread>
 #include <utility>
 
 #include "parallel/communicator.h"
@@ -15,6 +19,7 @@ namespace {
 // MPI counts are ints: larger messages travel in pieces.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 30;
 constexpr int kTags = 32768;  // every MPI has at least as many
+constexpr std::chrono::seconds kAbortPatience{3};
 
 void check_mpi(int code, const char* what) {
   if (code != MPI_SUCCESS) {
@@ -22,6 +27,15 @@ void check_mpi(int code, const char* what) {
     int length = 0;
     MPI_Error_string(code, text, &length);
     throw Error(message_of(what, ": ", std::string(text, static_cast<std::size_t>(length))));
+  }
+}
+
+// For destructors, which cannot throw.
+void tell_of_mpi(int code, const char* what) noexcept {
+  try {
+    check_mpi(code, what);
+  } catch (const std::exception& error) {
+    std::cerr << std::string("bam: ") + error.what() + "\n" << std::flush;
   }
 }
 
@@ -66,8 +80,9 @@ class MpiBackend final : public Communicator::Backend {
     check_mpi(MPI_Comm_size(comm_, &size_), "MPI_Comm_size");
   }
   ~MpiBackend() override {
-    if (comm_ != MPI_COMM_WORLD) {
-      MPI_Comm_free(&comm_);
+    // All ranks free it together, which they do not while an exception is under way.
+    if (comm_ != MPI_COMM_WORLD && std::uncaught_exceptions() == 0) {
+      tell_of_mpi(MPI_Comm_free(&comm_), "MPI_Comm_free");
     }
   }
 
@@ -149,19 +164,19 @@ MpiSession::MpiSession() {
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
 
-MpiSession::~MpiSession() { MPI_Finalize(); }
+MpiSession::~MpiSession() { tell_of_mpi(MPI_Finalize(), "MPI_Finalize"); }
 
 int MpiSession::guarded(const std::function<int()>& part) {
   const auto end_job = [](const std::exception& error, int code) {
     int rank = 0;
     int size = 1;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    tell_of_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
+    tell_of_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
     std::cout << std::flush;
     const std::string who = size > 1 ? message_of("rank ", rank, " of ", size, ": ") : "";
     std::cerr << "bam: " + who + error.what() + "\n" << std::flush;
     if (size > 1) {
-      MPI_Abort(MPI_COMM_WORLD, code);
+      abort_job(code);
     }
     return code;
   };
@@ -172,6 +187,15 @@ int MpiSession::guarded(const std::function<int()>& part) {
   } catch (const std::exception& error) {
     return end_job(error, 1);
   }
+}
+
+void abort_job(int code) noexcept {
+  std::thread([code] {
+    std::this_thread::sleep_for(kAbortPatience);
+    _exit(code);
+  }).detach();
+  MPI_Abort(MPI_COMM_WORLD, code);
+  _exit(code);
 }
 
 std::unique_ptr<Communicator::Backend> Communicator::mpi(const MpiSession& /*session*/) {

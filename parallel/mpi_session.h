@@ -18,4 +18,8 @@ class MpiSession {
   int guarded(const std::function<int()>& part);
 };
 
+/// Ends every process of the job with this exit code, or, where MPI cannot reach them in a few
+/// seconds, at least this one. Any thread may call it.
+[[noreturn]] void abort_job(int code) noexcept;
+
 }  // namespace bam

@@ -8,14 +8,15 @@ namespace bam {
 // Leaves the clock when it has been waited for, or when progress() sees that it is over.
 class TransferClock::Timed final : public Pending::Work {
  public:
-  Timed(Stream& stream, Pending work, std::size_t bytes_sent, TransferClock& clock)
-      : work_(std::move(work)), clock_(clock) {
+  Timed(Stream& stream, Pending work, std::size_t bytes_sent, const Operation& operation,
+        TransferClock& clock)
+      : work_(std::move(work)), operation_(operation), clock_(&clock) {
     const double begin = Trace::now();
-    if (clock_.live_.empty()) {
-      clock_.busy_since_ = begin;
+    if (clock.live_.empty()) {
+      clock.busy_since_ = begin;
     }
-    clock_.live_.push_back({&work_, begin, bytes_sent, stream.trace()});
-    clock_.times_.bytes_sent += bytes_sent;
+    clock.live_.push_back({&work_, begin, bytes_sent, stream.trace()});
+    clock.times_.bytes_sent += bytes_sent;
   }
   ~Timed() override { leave(); }
 
@@ -23,18 +24,27 @@ class TransferClock::Timed final : public Pending::Work {
   void wait(Stream& stream) override {
     const Traced traced(stream, Activity::kExchange, "wait");
     const double start = Trace::now();
+    stream.heartbeat().begin(operation_, start);
     work_.wait(stream);
     leave();
-    clock_.times_.exposed_seconds += Trace::now() - start;
+    clock_->times_.exposed_seconds += Trace::now() - start;
+  }
+  void abandon() noexcept override {
+    work_.abandon();
+    std::erase_if(clock_->live_, [this](const Flight& flight) { return flight.work == &work_; });
+    clock_ = nullptr;
   }
 
  private:
   void leave() {
-    clock_.remove_if([this](const Flight& flight) { return flight.work == &work_; });
+    if (clock_ != nullptr) {
+      clock_->remove_if([this](const Flight& flight) { return flight.work == &work_; });
+    }
   }
 
   Pending work_;
-  TransferClock& clock_;
+  Operation operation_;
+  TransferClock* clock_;
 };
 
 template <class Over>
@@ -55,8 +65,9 @@ void TransferClock::remove_if(Over over) {
   }
 }
 
-Pending TransferClock::timed(Stream& stream, Pending work, std::size_t bytes_sent) {
-  return {stream, std::make_unique<Timed>(stream, std::move(work), bytes_sent, *this)};
+Pending TransferClock::timed(Stream& stream, Pending work, std::size_t bytes_sent,
+                             const Operation& operation) {
+  return {stream, std::make_unique<Timed>(stream, std::move(work), bytes_sent, operation, *this)};
 }
 
 void TransferClock::progress() {

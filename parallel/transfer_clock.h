@@ -25,9 +25,11 @@ class TransferClock {
   TransferClock(const TransferClock&) = delete;
   TransferClock& operator=(const TransferClock&) = delete;
 
-  /// The same work under the clock, which outlives it. bytes_sent: what this rank gives to it, once,
-  /// whatever the number of ranks it goes to.
-  [[nodiscard]] Pending timed(Stream& stream, Pending work, std::size_t bytes_sent);
+  /// The same work under the clock, which outlives it unless it is abandoned. bytes_sent: what this
+  /// rank gives to it, once, whatever the number of ranks it goes to. `operation` is what the
+  /// stream's heartbeat tells while it is waited for.
+  [[nodiscard]] Pending timed(Stream& stream, Pending work, std::size_t bytes_sent,
+                              const Operation& operation);
   /// Moves on whatever is in flight: messages move only when they are looked at.
   void progress();
 

@@ -32,6 +32,12 @@ void check_places(const AttentionShape& shape, const Tensor& query_rows,
   }
 }
 
+/// Products of a query's and a key's element, were each to see half of its sequence.
+double attended(const AttentionShape& shape, const Tensor& query_rows) {
+  return 0.5 * static_cast<double>(query_rows.elements() * shape.length * shape.heads *
+                                   shape.head_dim);
+}
+
 void check_inputs(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
                   const Tensor& query_rows, const Tensor& document_starts) {
   check(shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0, "attention: ", shape.heads,
@@ -52,6 +58,7 @@ void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, con
   check_inputs(shape, q, k, v, query_rows, document_starts);
   check_matrix(out, q.dtype(), q.rows(), q.cols(), "out");
   check_matrix(log_sums, DType::kFloat32, q.rows(), shape.heads, "log_sums");
+  stream.count_operations(4.0 * attended(shape, query_rows));
   cpu::attention(stream, shape, q, k, v, query_rows, document_starts, out, log_sums);
 }
 
@@ -67,6 +74,7 @@ void attention_backward(Stream& stream, const AttentionShape& shape, const Tenso
   check_matrix(dq, q.dtype(), q.rows(), q.cols(), "dq");
   check_matrix(dk, q.dtype(), k.rows(), k.cols(), "dk");
   check_matrix(dv, q.dtype(), v.rows(), v.cols(), "dv");
+  stream.count_operations(10.0 * attended(shape, query_rows));
   cpu::attention_backward(stream, shape, q, k, v, query_rows, document_starts, out, log_sums, d_out,
                           dq, dk, dv);
 }

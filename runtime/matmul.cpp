@@ -30,6 +30,7 @@ void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c,
   if (c.empty()) {
     return;
   }
+  stream.count_operations(2.0 * static_cast<double>(c.elements() * cols_of(a)));
   if (cols_of(a) > 0) {
     cpu::matmul(stream, a, b, c, write);
   } else if (write == Write::kReplace) {

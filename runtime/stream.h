@@ -1,8 +1,12 @@
 #pragma once
 
+#include <exception>
 #include <functional>
+#include <memory>
 #include <utility>
+#include <vector>
 
+#include "runtime/heartbeat.h"
 #include "runtime/memory.h"
 #include "runtime/trace.h"
 
@@ -25,10 +29,29 @@ class Stream {
   bool polls() const { return progress_ != nullptr; }
   /// Called by kernels between pieces of about a millisecond.
   void poll() {
+    throw_failure();
     if (progress_) {
       progress_();
     }
   }
+
+  /// What the calling thread is doing.
+  Heartbeat& heartbeat() { return heartbeat_; }
+
+  /// Arithmetic done so far, so that speeds of ranks with unequal shares can be compared: two a
+  /// multiply-add of matrix products and attention, some for each weight of an update.
+  double operations() const { return operations_; }
+  void count_operations(double operations) { operations_ += operations; }
+
+  /// Work that was dropped failed with this: the next wait or poll throws it.
+  void fail(std::exception_ptr failure) { failure_ = std::move(failure); }
+  void throw_failure() {
+    if (failure_) [[unlikely]] {
+      std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+  }
+  /// Keeps what work that nobody will wait for may still use, for as long as the stream lives.
+  void keep(std::shared_ptr<void> remains) { remains_.push_back(std::move(remains)); }
 
   /// Has all work recorded in `trace`, which outlives its use; nullptr ends that.
   void record(Trace* trace) { trace_ = trace; }
@@ -37,6 +60,10 @@ class Stream {
  private:
   Memory& memory_;
   Trace* trace_ = nullptr;
+  Heartbeat heartbeat_;
+  double operations_ = 0;
+  std::exception_ptr failure_;
+  std::vector<std::shared_ptr<void>> remains_;
   std::function<void()> progress_;
 };
 

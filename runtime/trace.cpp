@@ -37,12 +37,16 @@ double Trace::now() {
 }
 
 Traced::Traced(Stream& stream, Activity activity, const char* name)
-    : trace_(stream.trace()),
+    : stream_(stream),
+      trace_(stream.trace()),
       activity_(activity),
       name_(name),
-      begin_(trace_ == nullptr ? 0 : Trace::now()) {}
+      begin_(Trace::now()) {
+  stream.heartbeat().begin({.name = name}, begin_);
+}
 
 Traced::~Traced() {
+  stream_.heartbeat().end();
   if (trace_ != nullptr) {
     trace_->add(Trace::Work{activity_, name_, begin_, Trace::now()});
   }

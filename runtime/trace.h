@@ -55,7 +55,8 @@ class Trace {
   std::vector<Flight> flights_;
 };
 
-/// Adds the time from its making to its end to the stream's trace, if it has one.
+/// Adds the time from its making to its end to the stream's trace, if it has one, and tells the
+/// stream's heartbeat of it.
 class Traced {
  public:
   Traced(Stream& stream, Activity activity, const char* name);
@@ -64,6 +65,7 @@ class Traced {
   Traced& operator=(const Traced&) = delete;
 
  private:
+  Stream& stream_;
   Trace* trace_;
   Activity activity_;
   const char* name_;

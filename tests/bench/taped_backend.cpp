@@ -17,6 +17,7 @@ class Recording final : public Pending::Work {
       : work_(std::move(work)), keep_(std::move(keep)) {}
 
   bool done() override { return work_.done(); }
+  void abandon() noexcept override { work_.abandon(); }
   void wait(Stream& stream) override {
     work_.wait(stream);
     keep_();
