@@ -28,6 +28,7 @@ struct CheckpointInfo {
   std::string made_by = "train";
   std::optional<proto::Placement> placement = {};
   std::vector<proto::ExpertLoads> loads = {};
+  proto::GuardState guard = {};
 };
 
 /// One tile's hash on its way to the rank that writes the manifest.

@@ -46,6 +46,7 @@ class CheckpointReader {
   std::int64_t tokens_cumulative() const { return manifest_.tokens_cumulative(); }
   double seconds() const { return manifest_.seconds(); }
   double flops() const { return manifest_.flops(); }
+  const proto::GuardState& guard() const { return manifest_.guard(); }
   std::int64_t file_bytes() const { return manifest_.file_bytes(); }
   /// Every data set of data.h5, as the manifest has it.
   const auto& data_sets() const { return manifest_.data_sets(); }

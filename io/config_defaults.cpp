@@ -68,6 +68,7 @@ proto::RunConfig with_defaults(proto::RunConfig config) {
   }
   fill(*config.mutable_training());
   fill(*config.mutable_optimizer());
+  fill_defaults(*config.mutable_guard());
   proto::ParallelConfig& parallel = *config.mutable_parallel();
   const ParallelConfig layout;
   parallel.set_overlap(parallel.has_overlap() ? parallel.overlap() : layout.overlap);

@@ -174,6 +174,7 @@ RunConfig run_config_of(const proto::RunConfig& config, const std::string& sourc
              "present where the model, a dense one, has no experts");
   out.checkpoint = checkpoint_of(config.checkpoint(), field);
   out.init_from = config.init_from();
+  out.guard = guard_config_of(config.guard(), field);
   return out;
 }
 

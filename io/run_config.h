@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "io/guard_config.h"
 #include "model/config.h"
 #include "model/parameter_store.h"
 #include "proto/run_config.pb.h"
@@ -80,6 +81,7 @@ struct RunConfig {
   ParallelConfig parallel;
   CheckpointConfig checkpoint;
   std::string init_from;  // checkpoint; empty: weights are drawn
+  GuardConfig guard;
 };
 
 /// The file as written, `a.b=c` overrides applied. Throws BadInput naming file, line and field where

@@ -14,6 +14,7 @@
 #include "launch/routing_json.h"
 #include "model/flops.h"
 #include "parallel/mpi_session.h"
+#include "parallel/watchdog.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -171,6 +172,7 @@ int eval_command(std::span<const std::string> arguments) {
     Memory memory;
     Stream stream(memory);
     Communicator world = Communicator::world(session);
+    const Watchdog watchdog(stream, world, {.hung_code = kHung, .lost_code = kLost});
     evaluate_checkpoint(*request, stream, world);
     return static_cast<int>(kDone);
   });

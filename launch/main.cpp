@@ -27,7 +27,7 @@ void print_help(std::ostream& out) {
     out << "  " << std::left << std::setw(12) << command.name << command.summary << "\n";
   }
   out << "\nexit codes: 0 done, 1 failed, 2 bad input, 3 the last checkpoint could not be "
-         "written,\n"
+         "written,\n4 hung, 5 lost a rank, 6 diverged,\n"
          "130 interrupted, 143 terminated, 138 stopped by SIGUSR1\n";
 }
 

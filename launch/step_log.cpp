@@ -1,6 +1,8 @@
 #include "launch/step_log.h"
 
+#include <iomanip>
 #include <iostream>
+#include <sstream>
 #include <utility>
 
 #include "launch/replanning.h"
@@ -20,6 +22,15 @@ std::vector<std::string> names_of(const std::vector<DomainShare>& domains) {
   return names;
 }
 
+std::string slow_ranks_text(const std::vector<Straggler>& stragglers) {
+  std::ostringstream text;
+  for (const Straggler& slow : stragglers) {
+    text << "  slow: rank " << slow.rank << ", " << name_of(slow.part) << " x"
+         << std::setprecision(2) << slow.ratio;
+  }
+  return std::move(text).str();
+}
+
 }  // namespace
 
 StepLog::StepLog(const std::filesystem::path& folder, std::int64_t last_step,
@@ -29,7 +40,13 @@ StepLog::StepLog(const std::filesystem::path& folder, std::int64_t last_step,
       learning_rate_(learning_rate_of(config)),
       domains_(names_of(config.data.domains)),
       ceiling_(ceiling),
-      metrics_(folder / "metrics.jsonl", last_step) {}
+      metrics_(std::in_place, folder / "metrics.jsonl", last_step) {}
+
+void StepLog::go_back_to(std::int64_t step, const std::string& reason) {
+  metrics_.emplace(folder_ / "metrics.jsonl", step);
+  printer_.print_apart(
+      message_of(reason, "; goes back to step ", step, " and leaves those data out"));
+}
 
 void StepLog::write(const LoggedStep& logged, nlohmann::json line) {
   const StepReport& report = logged.report;
@@ -42,6 +59,12 @@ void StepLog::write(const LoggedStep& logged, nlohmann::json line) {
   line["learning_rate"] = learning_rate_.at(logged.step);
   line["gradient_norm"] = report.gradient_norm;
   line["skipped"] = report.skipped;
+  line["skipped_steps"] = logged.guard.skipped();
+  line["rewinds"] = logged.guard.rewinds();
+  for (const Straggler& slow : logged.stragglers) {
+    line["slow_ranks"].push_back(
+        {{"rank", slow.rank}, {"part", name_of(slow.part)}, {"ratio", slow.ratio}});
+  }
   line["tokens"] = static_cast<double>(logged.step) * tokens;
   line["seconds"] = logged.phase_seconds;
   line["tokens_per_second"] = tokens / logged.seconds;
@@ -57,12 +80,13 @@ void StepLog::write(const LoggedStep& logged, nlohmann::json line) {
     line["checkpoints"] = std::exchange(saves_, {});
   }
   write_metrics(line);
-  printer_.print(progress_line(progress_of(logged)), logged.step == config_.training.steps);
+  printer_.print(progress_line(progress_of(logged)) + slow_ranks_text(logged.stragglers),
+                 logged.step == config_.training.steps);
 }
 
 void StepLog::write_metrics(const nlohmann::json& line) {
   try {
-    metrics_.write(line);
+    metrics_->write(line);
   } catch (const Error& error) {
     std::cerr << message_of("bam: ", error.what(), "; training goes on\n") << std::flush;
   }

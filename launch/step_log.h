@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "launch/progress.h"
 #include "parallel/learning_rate.h"
 #include "parallel/planner/replan.h"
+#include "parallel/straggler_watch.h"
 #include "parallel/training_step.h"
 
 namespace bam {
@@ -22,6 +24,8 @@ struct LoggedStep {
   double seconds = 0;        // of this step
   double phase_seconds = 0;  // of all steps of this phase so far
   TransferTimes transfers;   // of rank 0
+  const proto::GuardState& guard;
+  const std::vector<Straggler>& stragglers;
 };
 
 /// Tells of steps, on rank 0: a line of `metrics.jsonl` each, and the progress line.
@@ -32,6 +36,8 @@ class StepLog {
   StepLog(const std::filesystem::path& folder, std::int64_t last_step, const RunConfig& config,
           double ceiling);
 
+  /// Drops what was told of later steps, and says why.
+  void go_back_to(std::int64_t step, const std::string& reason);
   /// Adds to `line` what is known of every step, and writes it; a full disk costs lines for a
   /// while, not the run.
   void write(const LoggedStep& logged, nlohmann::json line);
@@ -51,7 +57,7 @@ class StepLog {
   LearningRate learning_rate_;
   std::vector<std::string> domains_;
   double ceiling_;
-  MetricsLog metrics_;
+  std::optional<MetricsLog> metrics_;
   ProgressPrinter printer_;
   SaveReport last_save_;  // that went well
   nlohmann::json saves_;  // since the last line

@@ -37,7 +37,9 @@ int train(const TrainArguments& arguments) {
       std::cerr << "bam: " << arguments.folder
                 << ": the file system has no locks; see that no other job trains into it\n";
     }
-    TrainingRun run(stream, world, config, arguments.config, arguments.folder);
+    RunWatch watch(stream, world,
+                   guard_config_of(config.guard(), FieldCheck(arguments.config)));
+    TrainingRun run(stream, world, config, arguments.config, arguments.folder, watch);
     if (arguments.traced_step) {
       run.trace_step(*arguments.traced_step);
     }

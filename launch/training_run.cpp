@@ -13,6 +13,7 @@
 #include "io/trace_file.h"
 #include "launch/evaluation.h"
 #include "launch/exit_codes.h"
+#include "launch/rank_reports.h"
 #include "launch/training_setup.h"
 #include "runtime/ceiling.h"
 #include "runtime/check.h"
@@ -47,10 +48,13 @@ Placement first_placement(const RunConfig& config, int ranks,
 }  // namespace
 
 TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
-                         const std::string& config_name, std::filesystem::path folder)
+                         const std::string& config_name, std::filesystem::path folder,
+                         RunWatch& watch)
     : stream_(stream),
+      watch_(watch),
       world_(world),
       config_(run_config_of(config, config_name)),
+      config_name_(config_name),
       text_(config),
       folder_(makeable(std::move(folder))),
       layout_(naming(config_name, [&] { return Layout(world, config_.parallel.expert_parallel); })),
@@ -67,19 +71,53 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
                       [&] { return first_placement(config_, layout_.expert_parallel(), start_); }),
                trainer_options(config_)),
       learning_rate_(learning_rate_of(config_)),
+      drill_(Drill::from_environment(world.rank())),
+      guard_(config_.guard),
+      stragglers_(world.size()),
       peers_(stream, world) {
   if (config_.parallel.replan) {
     replanning_.emplace(*config_.parallel.replan, config_.model, config_.data.sequence_length);
   }
-  if (start_) {
-    start_from_checkpoint(start_->checkpoint, start_->resumes);
-    start_.reset();
+  begin(start_);
+  start_.reset();
+}
+
+void TrainingRun::begin(const std::optional<StartPoint>& start) {
+  if (start) {
+    begin_from_checkpoint(start->checkpoint, start->resumes);
   } else {
     trainer_.draw_weights(config_.training.seed);
   }
 }
 
-void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool resumes) {
+// Every rank has judged alike, so every rank goes back.
+void TrainingRun::rewind() {
+  watch_.begin_slow_part("going back");
+  checkpoints_->finish();
+  tell_of_saves();
+  const double seconds = seconds_;
+  const proto::GuardState before = guard_.state();
+  step_ = 0;
+  guard_.resume({});
+  trainer_.optimizer().forget();
+  begin(open_start(stream_, world_, config_, config_name_, folder_, tokenizer_));
+  seconds_ = seconds;
+  guard_.rewound(before);
+  if (world_.rank() == 0) {
+    log_->go_back_to(step_, guard_.reason());
+  }
+}
+
+int TrainingRun::stop_diverged() {
+  checkpoints_->finish();
+  tell_of_saves();
+  if (world_.rank() == 0) {
+    std::cerr << "bam: " + guard_.reason() + "; stops without a checkpoint of it\n" << std::flush;
+  }
+  return kDiverged;
+}
+
+void TrainingRun::begin_from_checkpoint(const CheckpointReader& checkpoint, bool resumes) {
   read_state(checkpoint, trainer_.store().specs(), resumes ? Moments::kRead : Moments::kLeave,
              trainer_.optimizer());
   trainer_.optimizer().publish(stream_);
@@ -90,6 +128,7 @@ void TrainingRun::start_from_checkpoint(const CheckpointReader& checkpoint, bool
     tokens_before_ -= checkpoint.tokens_phase();
     seconds_ = checkpoint.seconds();
     parents_ = checkpoint.parents();
+    guard_.resume(checkpoint.guard());
     if (replanning_) {
       replanning_->go_on_from(checkpoint);
     }
@@ -126,20 +165,31 @@ int TrainingRun::run() {
   if (!can_save()) {
     return kNotSaved;
   }
-  int signal = 0;
+  int signal = agree_after_step({});
   while (step_ < config_.training.steps && signal == 0) {
     const auto start = std::chrono::steady_clock::now();
     world_.clock().reset();
+    watch_.begin_step(step_ + 1);
     const StepReport report = train_step();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     transfers_ = world_.clock().times();
-    signal = agreed_signal();
+    signal = agree_after_step(report);
+    watch_.end_step(elapsed.count());
+    const LossGuard::Verdict verdict = guard_.judge(step_, report);
+    if (verdict == LossGuard::Verdict::kRewind) {
+      rewind();
+      continue;
+    }
     if (replanning_) {
       replanning_->count(report, tokens_per_step(config_));
     }
     const std::optional<Replan> better = better_placement();
     after_step(report, elapsed.count(), signal, better);
+    if (verdict == LossGuard::Verdict::kStop) {
+      return stop_diverged();
+    }
     if (is_boundary()) {
+      watch_.begin_slow_part("saving");
       // It says where experts are from here on: who resumes from it does as this run.
       checkpoints_->save(checkpoint_info(better ? better->placement : trainer_.placement()));
       tell_of_saves();
@@ -165,9 +215,10 @@ std::optional<Replan> TrainingRun::better_placement() {
              : std::nullopt;
 }
 
-// By way of the checkpoint of this step, so that no rank holds a weight twice; without it they stay.
-// Whether what follows can be saved.
+// By way of the checkpoint of this step, so that no rank holds a weight twice; without it they
+// stay. Whether what follows can be saved.
 bool TrainingRun::move_experts(const Replan& replan) {
+  watch_.begin_slow_part("placing experts anew");
   const auto start = std::chrono::steady_clock::now();
   checkpoints_->finish();
   tell_of_saves();
@@ -188,12 +239,19 @@ bool TrainingRun::move_experts(const Replan& replan) {
 
 StepReport TrainingRun::train_step() {
   ++step_;
+  const std::int64_t data_step = guard_.data_step(step_);
+  const auto targets = static_cast<double>(data_.scored_targets(data_step));
   const StepInput input{.step = step_,
                         .learning_rate = learning_rate_.at(step_),
                         .micro_steps = config_.training.micro_steps,
-                        .scored_targets = static_cast<double>(data_.scored_targets(step_)),
+                        .scored_targets = drill_.divisor(data_step, targets),
                         .rows = tokens_per_step(config_),
-                        .batch = [this](std::int64_t m) { return batch(step_, m); }};
+                        .batch = [&](std::int64_t m) { return batch(data_step, m); }};
+  drill_.begin_step(data_step);
+  std::optional<Drill::Poison> poison;
+  if (drill_.strikes(Drill::Fault::kNan, data_step)) {
+    poison.emplace(trainer_.store());
+  }
   return step_ == traced_step_ ? traced_step(input) : trainer_.step(input);
 }
 
@@ -217,29 +275,29 @@ Batch TrainingRun::batch(std::int64_t step, std::int64_t micro_step) {
 
 // One rank's signal stops all, at the same step; and a checkpoint moves on once all have done their
 // parts.
-int TrainingRun::agreed_signal() {
-  double signals[] = {
-      stop_signal_.received() == SIGINT ? 1.0 : 0.0, stop_signal_.received() == SIGTERM ? 1.0 : 0.0,
-      stop_signal_.received() == SIGUSR1 ? 1.0 : 0.0, checkpoints_->is_ready() ? 1.0 : 0.0};
-  world_.all_reduce_sum(stream_, signals).wait(stream_);
-  if (signals[3] == world_.size()) {
+int TrainingRun::agree_after_step(const StepReport& report) {
+  if (drill_.strikes(Drill::Fault::kSkip, guard_.data_step(step_))) {
+    return 0;
+  }
+  const auto reports = gather_reports(stream_, world_,
+                                      {.signal = stop_signal_.received(),
+                                       .has_saved = checkpoints_->is_ready() ? 1 : 0,
+                                       .parts = report.parts});
+  if (have_saved(reports)) {
     checkpoints_->advance();
     tell_of_saves();
   }
-  if (signals[0] > 0) {
-    return SIGINT;
+  if (world_.rank() == 0) {
+    stragglers_.add(parts_of(reports));
   }
-  if (signals[1] > 0) {
-    return SIGTERM;
-  }
-  return signals[2] > 0 ? SIGUSR1 : 0;
+  return agreed_signal(reports);
 }
 
 void TrainingRun::after_step(const StepReport& report, double seconds, int signal,
                              const std::optional<Replan>& better) {
   seconds_ += seconds;
   const std::int64_t every = config_.training.validate_every;
-  const bool is_last = step_ == config_.training.steps || signal != 0;
+  const bool is_last = step_ == config_.training.steps;
   nlohmann::json line;
   if (every > 0 && (step_ % every == 0 || is_last)) {
     validate(line);
@@ -247,7 +305,7 @@ void TrainingRun::after_step(const StepReport& report, double seconds, int signa
   if (better) {
     line["replan"] = replan_json(*better);
   }
-  if (is_last || better || step_ % config_.training.log_every == 0) {
+  if (is_last || signal != 0 || better || step_ % config_.training.log_every == 0) {
     double resident = peak_resident_bytes();
     world_.all_reduce_sum(stream_, std::span(&resident, 1)).wait(stream_);
     line["peak_resident_bytes"] = resident;
@@ -256,13 +314,16 @@ void TrainingRun::after_step(const StepReport& report, double seconds, int signa
                    .report = report,
                    .seconds = seconds,
                    .phase_seconds = seconds_,
-                   .transfers = transfers_},
+                   .transfers = transfers_,
+                   .guard = guard_.state(),
+                   .stragglers = stragglers_.found()},
                   std::move(line));
     }
   }
 }
 
 void TrainingRun::validate(nlohmann::json& line) {
+  watch_.begin_slow_part("evaluation");
   for (std::size_t d = 0; d < validation_.size(); ++d) {
     const DomainScore score =
         evaluate(stream_, trainer_.model(), validation_[d], world_, layout_,
@@ -301,13 +362,15 @@ CheckpointInfo TrainingRun::checkpoint_info(const Placement& placement) const {
           .parents = parents_,
           .seconds = seconds_,
           .flops = step_flops(config_) * static_cast<double>(step_),
-          .placement = config_.model.mixture ? std::optional(message_of_placement(placement))
-                                             : std::nullopt,
-          .loads = replanning_ ? replanning_->counted() : std::vector<proto::ExpertLoads>()};
+          .placement =
+              config_.model.mixture ? std::optional(message_of_placement(placement)) : std::nullopt,
+          .loads = replanning_ ? replanning_->counted() : std::vector<proto::ExpertLoads>(),
+          .guard = guard_.state()};
 }
 
 // Whether the newest weights are in a checkpoint that stands.
 bool TrainingRun::save_the_last() {
+  watch_.begin_slow_part("saving");
   checkpoints_->finish();
   tell_of_saves();
   if (saved_step_ != step_) {

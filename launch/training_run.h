@@ -9,11 +9,15 @@
 #include "io/checkpoint_writer.h"
 #include "io/run_config.h"
 #include "io/validation_data.h"
+#include "launch/drill.h"
+#include "launch/loss_guard.h"
 #include "launch/replanning.h"
+#include "launch/run_watch.h"
 #include "launch/start_point.h"
 #include "launch/step_log.h"
 #include "launch/stop_signal.h"
 #include "parallel/learning_rate.h"
+#include "parallel/straggler_watch.h"
 #include "parallel/trainer.h"
 
 namespace bam {
@@ -25,7 +29,7 @@ class TrainingRun {
   /// draws them. Throws BadInput, naming `config_name` and the field, where config, data and
   /// checkpoint do not fit each other; nothing is written until run().
   TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
-              const std::string& config_name, std::filesystem::path folder);
+              const std::string& config_name, std::filesystem::path folder, RunWatch& watch);
 
   /// Has this step recorded in `trace-rank-R.json` in the run's folder. Throws BadInput unless the
   /// run is still to train it.
@@ -36,7 +40,10 @@ class TrainingRun {
   int run();
 
  private:
-  void start_from_checkpoint(const CheckpointReader& checkpoint, bool resumes);
+  void begin(const std::optional<StartPoint>& start);
+  void begin_from_checkpoint(const CheckpointReader& checkpoint, bool resumes);
+  void rewind();
+  int stop_diverged();
   Batch batch(std::int64_t step, std::int64_t micro_step);
   StepReport train_step();
   StepReport traced_step(const StepInput& input);
@@ -50,11 +57,13 @@ class TrainingRun {
   CheckpointInfo checkpoint_info(const Placement& placement) const;
   bool save_the_last();
   void tell_of_saves();
-  int agreed_signal();
+  int agree_after_step(const StepReport& report);
 
   Stream& stream_;
+  RunWatch& watch_;
   Communicator& world_;
   RunConfig config_;
+  std::string config_name_;
   proto::RunConfig text_;
   std::filesystem::path folder_;
   StopSignal stop_signal_;
@@ -68,7 +77,10 @@ class TrainingRun {
   LearningRate learning_rate_;
   std::optional<Replanning> replanning_;
   std::vector<Lineage> parents_;
-  std::int64_t step_ = 0;  // done
+  Drill drill_;
+  LossGuard guard_;
+  StragglerWatch stragglers_;  // rank 0
+  std::int64_t step_ = 0;      // done
   std::int64_t traced_step_ = 0;
   std::int64_t tokens_before_ = 0;  // trained on before this phase
   double seconds_ = 0;              // of training in this phase

@@ -16,6 +16,8 @@ Tensor tile_of(const Tensor& whole, const Tile& tile) {
   return whole.reshape({whole.elements()}).slice(tile.begin, tile.end);
 }
 
+constexpr double kLargestNorm = 1e18;
+
 std::span<float> row_of(const Tensor& rows, std::int64_t row) {
   return rows.slice(row, row + 1).span<float>();
 }
@@ -123,7 +125,9 @@ ShardedOptimizer::StepResult ShardedOptimizer::step(Stream& stream, double learn
   }
   double squares = loss_is_finite ? squared_gradient_norm(stream) : std::nan("");
   world_.all_reduce_sum(stream, std::span(&squares, 1)).wait(stream);
-  StepResult result{.gradient_norm = std::sqrt(squares), .skipped = !std::isfinite(squares)};
+  // A gradient whose square is not finite in fp32 would make its second moment infinite for ever.
+  StepResult result{.gradient_norm = std::sqrt(squares),
+                    .skipped = !(std::sqrt(squares) < kLargestNorm)};
   if (result.skipped) {
     return result;
   }
@@ -188,6 +192,13 @@ void ShardedOptimizer::for_each_owned_tile(const std::function<void(const OwnedT
       visit(owned);
     }
   }
+}
+
+void ShardedOptimizer::forget() {
+  for_each_owned_tile([](const OwnedTile& owned) {
+    std::ranges::fill(owned.first_moment, 0.0F);
+    std::ranges::fill(owned.second_moment, 0.0F);
+  });
 }
 
 void ShardedOptimizer::publish(Stream& stream) {

@@ -55,6 +55,9 @@ class ShardedOptimizer {
   /// Copies the owned fp32 weights into the store, rounded to its dtype, on every rank.
   void publish(Stream& stream);
 
+  /// Sets this rank's moments to zero, as at the start.
+  void forget();
+
   /// Bytes of fp32 masters (where the store is not fp32 itself) and moments on this rank.
   std::size_t state_bytes() const;
 

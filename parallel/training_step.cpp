@@ -20,9 +20,11 @@ StepReport TrainingStep::run(Stream& stream, const StepInput& input) {
   store_.zero_gradients(stream);
   for (std::int64_t m = 0; m < input.micro_steps; ++m) {
     const bool is_last = m + 1 == input.micro_steps;
+    parts_.enter(stream, StepPart::kData);
     micro_step(stream, input, input.batch(m), is_last ? Gradients::kWhole : Gradients::kPartial,
                report);
   }
+  parts_.enter(stream, StepPart::kUpdate);
   double loss = report.loss;
   world_.all_reduce_sum(stream, std::span(&loss, 1)).wait(stream);
   report.loss = loss / input.scored_targets;
@@ -30,6 +32,7 @@ StepReport TrainingStep::run(Stream& stream, const StepInput& input) {
       optimizer_.step(stream, input.learning_rate, input.step, std::isfinite(report.loss));
   report.gradient_norm = update.gradient_norm;
   report.skipped = update.skipped;
+  report.parts = parts_.finish(stream);
   return report;
 }
 
@@ -41,6 +44,7 @@ void TrainingStep::micro_step(Stream& stream, const StepInput& input, const Batc
       optimizer_.gradients_ready(stream, is_ready);
     }
   };
+  parts_.enter(stream, StepPart::kForward);
   Saved saved;
   model_.forward(stream, batch, keep_, saved);
 
@@ -50,12 +54,14 @@ void TrainingStep::micro_step(Stream& stream, const StepInput& input, const Batc
   if (overlap_ == Overlap::kOff) {
     summed.wait(stream);
   }
+  parts_.enter(stream, StepPart::kLoss);
   const auto [losses, d_hidden] =
       model_.losses_and_gradient(stream, batch, saved, 1.0 / input.scored_targets);
   ready([](const ParameterSpec& spec) { return spec.role == Role::kOutput; });
   summed.wait(stream);
   unflatten(routing, saved.routing);
 
+  parts_.enter(stream, StepPart::kBackward);
   const double rows = input.rows / static_cast<double>(input.micro_steps);
   const double share = rows / input.rows;
   model_.backward(

@@ -4,6 +4,7 @@
 
 #include "model/transformer.h"
 #include "parallel/group_exchange.h"
+#include "parallel/part_clock.h"
 #include "parallel/sharded_optimizer.h"
 
 namespace bam {
@@ -26,6 +27,7 @@ struct StepReport {
   double gradient_norm = 0;  // before clipping
   bool skipped = false;      // loss or gradient was not finite: weights are as they were
   std::vector<LayerRouting> routing;
+  PartTimes parts;  // of this rank
 };
 
 /// One step of training on every rank: forward, backward and update. All loss terms are divided by
@@ -39,6 +41,7 @@ class TrainingStep {
         store_(store),
         optimizer_(optimizer),
         world_(world),
+        parts_(world.clock()),
         keep_(keep),
         overlap_(overlap) {}
 
@@ -53,6 +56,7 @@ class TrainingStep {
   ParameterStore& store_;
   ShardedOptimizer& optimizer_;
   Communicator& world_;
+  PartClock parts_;
   Keep keep_;
   Overlap overlap_;
 };

@@ -14,9 +14,9 @@ namespace fs = std::filesystem;
 
 /// A line without what depends on the clock, or on where a run was stopped.
 nlohmann::json timeless(nlohmann::json line) {
-  for (const char* field : {"seconds", "tokens_per_second", "share_of_ceiling", "comm_seconds",
-                            "exposed_comm_seconds", "hidden", "validation",
-                            "peak_resident_bytes", "checkpoints"}) {
+  for (const char* field :
+       {"seconds", "tokens_per_second", "share_of_ceiling", "comm_seconds", "exposed_comm_seconds",
+        "hidden", "validation", "peak_resident_bytes", "checkpoints", "slow_ranks"}) {
     line.erase(field);
   }
   return line;
