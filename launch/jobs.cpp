@@ -78,20 +78,48 @@ int after_crash(const Job& job, int code, const fs::path& crashes) {
   return kGoOn;
 }
 
+/// Something that may go better another time.
+bool is_crash(int code) {
+  switch (code) {
+    case kDone:
+    case kBadInput:
+    case kDiverged:
+    case kInterrupted:
+    case kTerminated:
+    case kGoOn:
+      return false;
+    default:
+      return true;
+  }
+}
+
 int code_for_batch_system(const Job& job, int code, bool has_advanced, const fs::path& crashes) {
   if (code == kDone || has_advanced) {
     fs::remove(crashes);
   }
-  switch (code) {
-    case kDone:
-    case kBadInput:
-    case kInterrupted:
-    case kTerminated:
+  if (is_crash(code)) {
+    return after_crash(job, code, crashes);
+  }
+  return code == kGoOn ? after_warning(job, has_advanced) : code;
+}
+
+fs::path crashes_of(const Job& job, const fs::path& stamps) {
+  return stamps / (job.name + ".crashes");
+}
+
+/// A job that goes on from where it was is run again when it crashes.
+int run_with_restarts(const Job& job, const fs::path& stamps) {
+  while (true) {
+    const std::string before = progress_of(job);
+    const int code = run_one(job, stamps);
+    if (!job.resumes || code == kGoOn) {
       return code;
-    case kGoOn:
-      return after_warning(job, has_advanced);
-    default:
-      return after_crash(job, code, crashes);
+    }
+    const bool has_advanced = progress_of(job) != before;
+    const int next = code_for_batch_system(job, code, has_advanced, crashes_of(job, stamps));
+    if (next != kGoOn) {
+      return next;
+    }
   }
 }
 
@@ -129,7 +157,7 @@ int run_only(const std::vector<Job>& jobs, const std::string& name, const fs::pa
   }
   const std::string before = progress_of(job);
   const int code = run_one(job, stamps);
-  return code_for_batch_system(job, code, progress_of(job) != before, stamps / (name + ".crashes"));
+  return code_for_batch_system(job, code, progress_of(job) != before, crashes_of(job, stamps));
 }
 
 int run_jobs(const std::vector<Job>& jobs, const fs::path& stamps) {
@@ -143,7 +171,7 @@ int run_jobs(const std::vector<Job>& jobs, const fs::path& stamps) {
     }
     std::cout << std::endl;
     const auto began = std::chrono::steady_clock::now();
-    const int code = run_one(job, stamps);
+    const int code = run_with_restarts(job, stamps);
     if (code != kDone) {
       std::cerr << "bam: " << job.title << ": ended with exit code " << code
                 << "; the same command goes on from here\n";

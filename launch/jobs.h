@@ -24,8 +24,9 @@ struct Job {
 
 /// Runs the jobs in order, leaving out those whose stamp says that their outputs are made already.
 /// A job that was begun and not finished is run again over what it left, so that it can go on from
-/// there; what another version of the job left is set aside as `OUTPUT.stale` first. Stops at the
-/// first job that fails and returns its exit code.
+/// there; what another version of the job left is set aside as `OUTPUT.stale` first. A job that
+/// resumes is run again when it crashes, until it has crashed kRestarts times since its newest
+/// checkpoint. Stops at the first job that fails and returns its exit code.
 int run_jobs(const std::vector<Job>& jobs, const std::filesystem::path& stamps);
 
 /// Whether a job's stamp says that its outputs, which stand, follow from the recipe as it is.

@@ -87,6 +87,30 @@ Job resuming_job(const TemporaryFolder& folder, const std::string& checkpoint, i
   return job;
 }
 
+/// Runs of a training job by one call of run_jobs, where each ends with `code`.
+int runs_until_given_up(const std::string& checkpoint, int code) {
+  const TemporaryFolder folder;
+  int runs = 0;
+  Job job = resuming_job(folder, checkpoint, code);
+  job.run = [&runs, run = job.run] {
+    ++runs;
+    return run();
+  };
+  EXPECT_EQ(run_jobs({job}, folder / "stamps"), code);
+  return runs;
+}
+
+TEST(Jobs, ThatCrashAreRunAgainThriceWithoutProgress) {
+  EXPECT_EQ(runs_until_given_up("", 137), 1 + kRestarts);
+  EXPECT_EQ(runs_until_given_up("step-5", kHung), 1 + kRestarts);
+}
+
+TEST(Jobs, ThatCannotGoBetterAreNotRunAgain) {
+  for (const int code : {kBadInput, kDiverged, kInterrupted, kTerminated, kGoOn}) {
+    EXPECT_EQ(runs_until_given_up("step-5", code), 1) << code;
+  }
+}
+
 TEST(OnlyOneJob, IsRunOnceAndRefusedBeforeItsInputs) {
   const TemporaryFolder folder;
   int runs = 0;
