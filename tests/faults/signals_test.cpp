@@ -1,0 +1,83 @@
+// F15: SIGUSR1 and SIGTERM at any moment, once and twice. A run that is stopped again and again
+// until it is done ends as one that never was.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <thread>
+
+#include "launch/exit_codes.h"
+#include "tests/faults/fault_report.h"
+#include "tests/faults/training_job.h"
+#include "tests/launch/run_comparison.h"
+
+namespace bam {
+namespace {
+
+constexpr double kPatience = 30;
+
+// Every second step saves, every fourth evaluates, so that signals come in all phases.
+const Words kBusy = {"checkpoint.every=2", "training.validate_every=4",
+                     "training.validation_tokens=512"};
+
+enum class Times { kOnce, kTwice };
+
+/// Stops the job by a signal to every rank after a moment drawn at random.
+void stop(const TrainingJob& job, int ranks, int number, Times times, std::mt19937& random,
+          FaultTally& tally) {
+  const std::int64_t before = job.checkpoint_step();
+  Program program(job.command(ranks));
+  std::uniform_real_distribution<double> moment(0, 1.5);
+  std::this_thread::sleep_for(std::chrono::duration<double>(moment(random)));
+  const std::vector<pid_t> processes = ranks == 1 ? std::vector{program.id()} : program.children();
+  if (processes.empty() || !program.is_running()) {
+    program.wait();
+    return;
+  }
+  if (times == Times::kTwice) {
+    kill(processes.back(), number);
+    std::this_thread::sleep_for(std::chrono::duration<double>(moment(random) / 100));
+  }
+  const End end = end_after(program, processes.back(), number);
+  const bool is_documented = end.outcome.code == 128 + number || end.outcome.code == kDone;
+  const std::int64_t lost = job.logged_step() - job.checkpoint_step();
+  // Once: nothing that was logged is lost. Twice: what was there before still is.
+  const bool is_kept = times == Times::kOnce ? lost <= 0 : job.checkpoint_step() >= before;
+  tally.add({.detected = is_documented && is_kept && end.seconds <= kPatience,
+             .bad_accepted = false,
+             .seconds = end.seconds,
+             .steps_lost = std::max<std::int64_t>(lost, 0)});
+  EXPECT_TRUE(is_documented) << end.outcome.code << "\n" << end.outcome.out << end.outcome.err;
+  EXPECT_TRUE(is_kept) << lost << " steps lost, checkpoint " << before << " before";
+  EXPECT_LE(end.seconds, kPatience);
+}
+
+void stop_until_done(int ranks, Times times, const char* injection) {
+  FaultTally tally({.fault = "F15", .injection = injection, .goal = "one checkpoint, within 30 s"});
+  TrainingJob job(fault_trials(40, 3000), kBusy);
+  std::mt19937 random(7);
+  const int most = fault_trials(4, 400);
+  for (int i = 0; i < most && job.checkpoint_step() < job.steps(); ++i) {
+    // mpirun kills its ranks at SIGTERM; one rank that gets it stops all.
+    stop(job, ranks, i % 2 == 0 ? SIGUSR1 : SIGTERM, times, random, tally);
+  }
+  expect_code(kDone, job.command(ranks));
+  TrainingJob unbroken(job.steps(), kBusy);
+  expect_code(kDone, unbroken.command(ranks));
+  expect_same_checkpoint(unbroken.run(), job.run());
+  expect_same_metrics(unbroken.run(), job.run(), job.steps());
+}
+
+TEST(F15, OneSignalLeavesACheckpointOfTheStepItCameIn) {
+  stop_until_done(1, Times::kOnce, "SIGUSR1 or SIGTERM, one rank");
+}
+
+TEST(F15, OneSignalToOneRankStopsAll) {
+  stop_until_done(2, Times::kOnce, "SIGUSR1 or SIGTERM to one of two ranks");
+}
+
+TEST(F15, ASecondSignalLeavesAtOnceAndHarmsNothing) {
+  stop_until_done(1, Times::kTwice, "SIGUSR1 or SIGTERM, twice");
+}
+
+}  // namespace
+}  // namespace bam
