@@ -65,6 +65,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadField{"optimizer.no_decay=NORM,BIAS", "optimizer.no_decay[1]: BIAS"},
         BadField{"parallel.expert_parallel=-2", "parallel.expert_parallel: -2"},
         BadField{"parallel.slices_per_peer=0", "parallel.slices_per_peer: 0"},
+        BadField{"parallel.replan.slots_per_rank=-1", "parallel.replan.slots_per_rank: -1"},
+        BadField{"parallel.replan.moves=0", "parallel.replan.moves: 0"},
+        BadField{"parallel.replan.least_gain=nan", "parallel.replan.least_gain: nan"},
         BadField{"checkpoint.keep_last=-1", "checkpoint.keep_last: -1"},
         BadField{"training.stepz=5", "stepz"},
         BadField{"training.steps", "training.steps"}));
