@@ -25,6 +25,8 @@ struct BadField {
   const char* message;  // part of it
 };
 
+void PrintTo(const BadField& each, std::ostream* out) { *out << each.assignment; }
+
 class RunConfigRefuses : public testing::TestWithParam<BadField> {};
 
 TEST_P(RunConfigRefuses, NamesFieldAndValue) {
@@ -138,6 +140,8 @@ struct Counts {
   std::int64_t total;
   std::int64_t active;
 };
+
+void PrintTo(const Counts& each, std::ostream* out) { *out << each.name; }
 
 class PaperModel : public testing::TestWithParam<Counts> {};
 

@@ -67,7 +67,10 @@ TEST_P(TokenizerTest, Model_LoadsFromItsFile) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerTest,
-                         testing::Values(TokenizerKind::kBpe, TokenizerKind::kUnigram));
+                         testing::Values(TokenizerKind::kBpe, TokenizerKind::kUnigram),
+                         [](const auto& tested) {
+                           return tested.param == TokenizerKind::kBpe ? "Bpe" : "Unigram";
+                         });
 
 TEST(Tokenizer, WhatIsNoModel_IsRefused) {
   EXPECT_THROW(Tokenizer::from_bytes("", "x"), BadInput);

@@ -12,6 +12,8 @@ struct Case {
   ModelConfig config;
 };
 
+void PrintTo(const Case& each, std::ostream* out) { *out << each.name; }
+
 AttentionMixture attention(AttentionRouting routing, KeyValue kv, int top_k = 1,
                            bool renormalise = false) {
   return {.experts = 4, .routing = routing, .top_k = top_k, .key_value = kv,

@@ -12,6 +12,8 @@ struct Case {
   std::optional<MixtureConfig> mixture;
 };
 
+void PrintTo(const Case& each, std::ostream* out) { *out << each.name; }
+
 std::vector<Case> cases() {
   using enum AttentionRouting;
   using enum KeyValue;

@@ -22,6 +22,8 @@ struct Case {
   bool uneven = false;     // experts where nobody would put them, another way in each layer
 };
 
+void PrintTo(const Case& each, std::ostream* out) { *out << each.name; }
+
 std::vector<Case> cases() {
   using enum AttentionRouting;
   using enum KeyValue;

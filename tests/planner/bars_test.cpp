@@ -18,6 +18,8 @@ struct Layer {
   double free, free_on_nodes;  // at most
 };
 
+void PrintTo(const Layer& each, std::ostream* out) { *out << each.name; }
+
 class PublicLayers : public testing::TestWithParam<Layer> {
  protected:
   static LayerPlan placed(SharePolicy shares, int group) {

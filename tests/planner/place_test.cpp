@@ -196,6 +196,8 @@ struct Spoilt {
   const char* message;
 };
 
+void PrintTo(const Spoilt& each, std::ostream* out) { *out << each.message; }
+
 class BadProblem : public testing::TestWithParam<Spoilt> {};
 
 TEST_P(BadProblem, IsRefusedByName) {
