@@ -67,47 +67,14 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
   return all;
 }
 
-/// In a process group of its own, so that a terminal's Ctrl-C reaches it through this program
-/// alone.
-pid_t start(const ChildCommand& command, const sigset_t& mask) {
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  posix_spawnattr_setsigmask(&attributes, &mask);
-  sigset_t ignored_here;
-  sigemptyset(&ignored_here);
-  sigaddset(&ignored_here, SIGPIPE);
-  sigaddset(&ignored_here, SIGXFSZ);
-  posix_spawnattr_setsigdefault(&attributes, &ignored_here);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&files, command.output, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&files, command.errors, STDERR_FILENO);
-
-  auto words = command.words;
-  auto environment = environment_with(command.environment);
-  pid_t child = 0;
-  const int failure = posix_spawnp(&child, words.front().c_str(), &files, &attributes,
-                                   pointers_to(words).data(), pointers_to(environment).data());
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  check(failure == 0, words.front(), " cannot be started: ", std::strerror(failure));
-  return child;
-}
-
-int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
-
 int code_after(int received, int status) {
   switch (received) {
     case 0:
-      return code_of(status);
+      return exit_code_of(status);
     case SIGINT:
       return kInterrupted;
     case SIGUSR1:
-      return code_of(status) == kDone ? kDone : kGoOn;
+      return exit_code_of(status) == kDone ? kDone : kGoOn;
     default:
       return kTerminated;
   }
@@ -135,9 +102,42 @@ std::string ChildCommand::text() const {
   return all;
 }
 
+int exit_code_of(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+pid_t start_child(const ChildCommand& command, const sigset_t& blocked) {
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setsigmask(&attributes, &blocked);
+  sigset_t ignored_here;
+  sigemptyset(&ignored_here);
+  sigaddset(&ignored_here, SIGPIPE);
+  sigaddset(&ignored_here, SIGXFSZ);
+  posix_spawnattr_setsigdefault(&attributes, &ignored_here);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&files, command.output, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&files, command.errors, STDERR_FILENO);
+
+  auto words = command.words;
+  auto environment = environment_with(command.environment);
+  pid_t child = 0;
+  const int failure = posix_spawnp(&child, words.front().c_str(), &files, &attributes,
+                                   pointers_to(words).data(), pointers_to(environment).data());
+  posix_spawn_file_actions_destroy(&files);
+  posix_spawnattr_destroy(&attributes);
+  check(failure == 0, words.front(), " cannot be started: ", std::strerror(failure));
+  return child;
+}
+
 int run_child(const ChildCommand& command) {
   const HeldSignals signals;
-  const pid_t child = start(command, signals.before());
+  const pid_t child = start_child(command, signals.before());
   int received = 0;
   int status = 0;
   while (waitpid(child, &status, WNOHANG) == 0) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -21,6 +22,14 @@ struct ChildCommand {
   /// As it would be typed.
   std::string text() const;
 };
+
+/// Starts a program and returns its process. It has a process group of its own, so that a terminal's
+/// Ctrl-C reaches it through this program alone, and `blocked` for its blocked signals. Throws Error
+/// where it cannot be started.
+pid_t start_child(const ChildCommand& command, const sigset_t& blocked);
+
+/// 128 + signal where one killed it: what a shell says of a status that waitpid gave.
+int exit_code_of(int status);
 
 /// Runs a program to its end with this one's output and returns its exit code (128 + signal where
 /// it was killed by one). At the first SIGINT, SIGTERM or SIGUSR1 the child gets its stop_signal,
