@@ -13,7 +13,8 @@
 namespace bam {
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Without waiting for the other end of a pipe, which is then refused.
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   check_input(file >= 0, path.string(), ": cannot be read: ", std::strerror(errno));
   struct stat status {};
   const bool known = ::fstat(file, &status) == 0 && status.st_size > 0;

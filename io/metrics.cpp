@@ -13,7 +13,8 @@ std::string lines_up_to(const std::filesystem::path& path, std::int64_t last_ste
   std::string kept;
   for (std::string line; std::getline(file, line);) {
     const auto parsed = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (parsed.is_object() && parsed.value("step", last_step + 1) <= last_step) {
+    const auto step = parsed.is_object() ? parsed.value("step", nlohmann::json()) : nlohmann::json();
+    if (step.is_number() && step.get<double>() <= static_cast<double>(last_step)) {
       kept += line + "\n";
     }
   }

@@ -14,6 +14,7 @@ constexpr std::int64_t kMostWidth = std::int64_t{1} << 18;
 constexpr std::int64_t kMostHidden = std::int64_t{1} << 20;
 constexpr std::int64_t kMostLayers = 1024;
 constexpr std::int64_t kMostExperts = 1024;
+constexpr std::int64_t kMostExpertsInAll = std::int64_t{1} << 16;  // each is several weights to list
 
 AttentionRouting routing_of(proto::AttentionMixture::Routing routing) {
   switch (routing) {
@@ -108,6 +109,10 @@ ModelConfig model_config_of(const proto::ModelConfig& in, const std::string& sou
   if (in.has_mixture()) {
     out.mixture = mixture_of(in.mixture(), field);
   }
+  const std::int64_t experts = std::max(out.attention_experts(), out.ffn_experts());
+  field.that(experts * out.n_layers <= kMostExpertsInAll, "model.n_layers", out.n_layers,
+             " of ", experts, " experts each, where at most ", kMostExpertsInAll,
+             " in all were expected");
   naming(source, [&] { validate(out); });
   return out;
 }

@@ -9,6 +9,8 @@
 namespace bam {
 namespace {
 
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 50;  // of a run; none is near
+
 DataConfig data_of(const proto::DataConfig& in, const FieldCheck& field) {
   DataConfig out;
   field.that(in.domains_size() > 0, "data.domains", "none where at least one was expected");
@@ -167,6 +169,10 @@ RunConfig run_config_of(const proto::RunConfig& config, const std::string& sourc
   out.data = data_of(config.data(), field);
   out.training = training_of(config.training(), field);
   out.optimizer = optimizer_of(config.optimizer(), field);
+  const std::int64_t step_tokens = out.training.sequences_per_step * out.data.sequence_length;
+  field.that(out.training.steps <= kMostTokens / step_tokens, "training.steps", out.training.steps,
+             " of ", step_tokens, " tokens each, where at most ", kMostTokens,
+             " tokens were expected");
   field.that(out.training.trainable != Trainable::kRoutersOnly || out.model.mixture.has_value(),
              "training.trainable", "ROUTERS_ONLY where the model, a dense one, has no routers");
   out.parallel = parallel_of(config.parallel(), field);

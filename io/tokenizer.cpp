@@ -3,10 +3,13 @@
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
+#include <charconv>
 #include <unordered_map>
 #include <utility>
 
 #include "io/content_hash.h"
+#include "io/field_check.h"
+#include "io/strict_json.h"
 #include "io/text_file.h"
 #include "runtime/check.h"
 
@@ -85,9 +88,15 @@ std::string replace_spaces(std::string_view piece) {
   return text;
 }
 
-/// The byte that a piece "<0x41>" stands for.
+/// The byte that a piece "<0x41>" stands for; BadInput where it is no such piece.
 char byte_of(const std::string& piece) {
-  return static_cast<char>(std::stoi(piece.substr(3, 2), nullptr, 16));
+  unsigned byte = 0;
+  const bool is_framed = piece.size() == 6 && piece.starts_with("<0x") && piece.ends_with('>');
+  const std::string digits = is_framed ? piece.substr(3, 2) : "";
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+  check_input(is_framed && read.ptr == digits.data() + 2, "a byte is called ", escaped(piece),
+              " where \"<0x41>\" and the like was expected");
+  return static_cast<char>(byte);
 }
 
 }  // namespace
@@ -126,7 +135,7 @@ Tokenizer Tokenizer::from_bytes(std::string model, const std::string& source) {
               source, ": has no BOS or no EOS symbol");
   tokenizer.hash_ = hex_of(hash_of(model));
   tokenizer.model_ = std::move(model);
-  tokenizer.read_pieces();
+  naming(source, [&] { tokenizer.read_pieces(); });
   return tokenizer;
 }
 

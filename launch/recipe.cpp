@@ -14,6 +14,7 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
+constexpr int kMostPhases = 1000;
 const std::set<std::string> kFolders = {"data", "configs", "upcycled", "scores", "stamps"};
 
 bool is_file_name(const std::string& name) {
@@ -121,6 +122,8 @@ void check_recipe(const proto::Recipe& recipe, const std::string& file) {
   check_domains(recipe, known);
   check_shares(recipe.base(), file + ": base", known);
   check_input(recipe.phases_size() > 0, file, ": phases: at least one is needed");
+  check_input(recipe.phases_size() <= kMostPhases, file, ": phases: ", recipe.phases_size(),
+              " are more than ", kMostPhases);
   for (int i = 0; i < recipe.phases_size(); ++i) {
     check_phase(recipe, i, known);
     run_config_of(resolved_config(recipe, recipe.phases(i), RunFolder("")),

@@ -18,19 +18,26 @@ void add_ancestors(const proto::Recipe& recipe, const std::string& name,
   }
 }
 
+double number_in(const nlohmann::json& line, const char* name, const std::string& source) {
+  const nlohmann::json value = line.value(name, nlohmann::json(0.0));
+  check_input(value.is_number(), source, ": ", name, ": ", value.dump(), " is no number");
+  return value.get<double>();
+}
+
 ModelResult row_of(const proto::Recipe& recipe, const proto::Phase& phase,
                    const RunFolder& folder) {
   const proto::RunConfig config = resolved_config(recipe, phase, folder);
-  const auto metrics = read_metrics(folder.metrics_of(phase.name()));
-  check_input(!metrics.empty(), folder.metrics_of(phase.name()).string(), ": has no step");
+  const std::string source = folder.metrics_of(phase.name()).string();
+  const auto metrics = read_metrics(source);
+  check_input(!metrics.empty(), source, ": has no step");
   ModelResult row;
   row.name = phase.name();
   row.kind = name_of(phase.kind());
   row.parameters = count_parameters(run_config_of(config, phase.name()).model);
   row.tokens_phase = phase_tokens(config);
   row.tokens_cumulative = cumulative_tokens(recipe, phase);
-  row.seconds = metrics.back().value("seconds", 0.0);
-  row.flops = metrics.back().value("flops", 0.0);
+  row.seconds = number_in(metrics.back(), "seconds", source);
+  row.flops = number_in(metrics.back(), "flops", source);
   return row;
 }
 

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "io/field_check.h"
 #include "io/metrics_reader.h"
 #include "io/text_file.h"
 #include "launch/command_line.h"
@@ -59,6 +60,14 @@ void add_validation(const std::string& title, const std::vector<nlohmann::json>&
 /// Attention routing is soft: its mean gates tell where a token's attention comes from.
 const char* share_of(const std::string& kind) { return kind == "ffn" ? "load" : "mean_gate"; }
 
+std::size_t layer_of(const nlohmann::json& entry) {
+  constexpr std::int64_t kMostLayers = 1024;
+  const auto layer = entry.at("layer").get<std::int64_t>();
+  check_input(layer >= 0 && layer < kMostLayers, "routing: layer: ", layer,
+              " where a number from 0 to ", kMostLayers - 1, " was expected");
+  return static_cast<std::size_t>(layer);
+}
+
 RoutingPicture picture_of(const std::string& kind, const nlohmann::json& entries) {
   RoutingPicture picture;
   for (const auto& entry : entries) {
@@ -70,8 +79,9 @@ RoutingPicture picture_of(const std::string& kind, const nlohmann::json& entries
       picture.domains.push_back({domain, {}});
     }
     auto& layers = picture.domains.back().layers;
-    layers.resize(std::max(layers.size(), entry.at("layer").get<std::size_t>() + 1));
-    entry.at(share_of(kind)).get_to(layers[entry.at("layer").get<std::size_t>()]);
+    const std::size_t layer = layer_of(entry);
+    layers.resize(std::max(layers.size(), layer + 1));
+    entry.at(share_of(kind)).get_to(layers[layer]);
   }
   return picture;
 }
@@ -83,7 +93,8 @@ void add_routing(const std::string& title, const fs::path& scores, Report& repor
   try {
     const auto json = nlohmann::json::parse(read_file(scores));
     for (const char* kind : {"ffn", "attention"}) {
-      auto picture = picture_of(kind, json.value("routing", nlohmann::json::array()));
+      const auto entries = json.value("routing", nlohmann::json::array());
+      auto picture = naming(scores.string(), [&] { return picture_of(kind, entries); });
       if (!picture.domains.empty()) {
         picture.title = title + ": " + (kind == std::string("ffn") ? "FFN" : kind) + " experts";
         report.routing.push_back(std::move(picture));

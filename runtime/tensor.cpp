@@ -1,5 +1,6 @@
 #include "runtime/tensor.h"
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 #include <utility>
@@ -17,6 +18,9 @@ std::string text_of(const Shape& shape) {
 }
 
 std::int64_t elements_of(const Shape& shape) {
+  if (std::ranges::find(shape, 0) != shape.end()) {  // the others' product may be too large to hold
+    return 0;
+  }
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
