@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <charconv>
 #include <cstring>
 
 #include "runtime/check.h"
@@ -57,6 +58,20 @@ std::string hex_of(const Hash128& hash) {
     text += kDigits[std::to_integer<unsigned>(byte) & 15U];
   }
   return text;
+}
+
+std::optional<Hash128> hash_from_hex(std::string_view text) {
+  Hash128 hash{};
+  if (text.size() != 2 * hash.size()) {
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i < hash.size(); ++i) {
+    unsigned byte = 0;
+    const std::string_view digits = text.substr(2 * i, 2);
+    std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+    hash[i] = static_cast<std::byte>(byte);
+  }
+  return hex_of(hash) == text ? std::optional(hash) : std::nullopt;
 }
 
 }  // namespace bam

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,5 +34,7 @@ Hash128 hash_of(std::span<const std::byte> bytes);
 Hash128 hash_of(std::string_view text);
 /// 32 lower-case hexadecimal digits.
 std::string hex_of(const Hash128& hash);
+/// The hash whose hex_of the text is; nothing where there is none.
+std::optional<Hash128> hash_from_hex(std::string_view text);
 
 }  // namespace bam

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "io/content_hash.h"
+#include "io/chunk_hashes.h"
 #include "io/file_seal.h"
 #include "io/mapped_file.h"
 #include "io/token_data_writer.h"
@@ -14,6 +14,19 @@
 namespace bam {
 
 static_assert(std::endian::native == std::endian::little, "the files are little-endian");
+
+namespace {
+
+constexpr std::int64_t kLargestChunk = std::int64_t{1} << 30;  // bytes
+
+std::vector<Hash128> chunk_hashes_in(const Hdf5File& file, const std::string& name) {
+  const std::vector<std::uint64_t> stored = file.read<std::uint64_t>(name);
+  std::vector<Hash128> hashes(stored.size() * sizeof(std::uint64_t) / sizeof(Hash128));
+  std::memcpy(hashes.data(), stored.data(), hashes.size() * sizeof(Hash128));
+  return hashes;
+}
+
+}  // namespace
 
 std::string_view name_of(Split split) {
   return split == Split::kTrain ? "train" : "validation";
@@ -44,8 +57,10 @@ TokenData TokenData::open(const std::filesystem::path& path) {
   data.train_ = read_part(file, Split::kTrain, vocabulary);
   data.validation_ = read_part(file, Split::kValidation, vocabulary);
   data.file_ = std::make_shared<MappedFile>(path);
-  data.check_part(Split::kTrain);
-  data.check_part(Split::kValidation);
+  for (const Split split : {Split::kTrain, Split::kValidation}) {
+    data.check_part(split);
+    data.map_ids(split);
+  }
   check_input(data.tokens(Split::kTrain) > 0, path.string(), ": /train/tokens: empty");
   return data;
 }
@@ -67,6 +82,12 @@ TokenData::Part TokenData::read_part(const Hdf5File& file, Split split,
   part.token_hash = file.read_string(group + "/tokens", "hash");
   part.offset_hash = file.read_string(group + "/document_offsets", "hash");
   part.byte_hash = file.read_string(group + "/document_bytes", "hash");
+  if (file.contains(group + "/chunk_hashes")) {
+    part.chunk_hashes = chunk_hashes_in(file, group + "/chunk_hashes");
+    part.chunk_bytes = file.read_integer(group + "/chunk_hashes", "chunk_bytes");
+    check_input(part.chunk_bytes > 0 && part.chunk_bytes <= kLargestChunk, file.path().string(), ": ",
+                group, "/chunk_hashes @chunk_bytes: ", part.chunk_bytes);
+  }
   part.tokens = file.read_integer(group, "tokens");
   part.documents = file.read_integer(group, "documents");
   return part;
@@ -92,6 +113,24 @@ void TokenData::check_part(Split split) const {
               part.tokens);
 }
 
+// Files of before there were chunks are one.
+void TokenData::map_ids(Split split) {
+  Part& part = split == Split::kTrain ? train_ : validation_;
+  const std::string what = path_.string() + ": " + group_of(split) + "/tokens";
+  const std::span<const std::byte> bytes{file_->data() + part.token_layout.offset,
+                                         static_cast<std::size_t>(part.token_layout.bytes())};
+  if (part.chunk_bytes == 0 && !bytes.empty()) {
+    const std::optional<Hash128> hash = hash_from_hex(part.token_hash);
+    check_input(hash.has_value(), what, ": @hash: \"", part.token_hash, "\" is no hash");
+    part.chunk_bytes = std::ssize(bytes);
+    part.chunk_hashes = {*hash};
+  }
+  part.chunk_bytes = std::max<std::int64_t>(part.chunk_bytes, 1);
+  part.ids = std::make_shared<CheckedBytes>(bytes, part.chunk_bytes, part.chunk_hashes, what);
+}
+
+std::int64_t TokenData::file_bytes() const { return file_->size(); }
+
 std::int64_t TokenData::number_at(const DataSetLayout& layout, std::int64_t index) const {
   std::uint64_t number = 0;
   std::memcpy(&number, file_->data() + layout.offset + index * 8, sizeof number);
@@ -101,11 +140,12 @@ std::int64_t TokenData::number_at(const DataSetLayout& layout, std::int64_t inde
 template <class Stored>
 void TokenData::copy_ids(const Part& part, std::int64_t begin,
                          std::span<std::int32_t> out) const {
-  const std::byte* from = file_->data() + part.token_layout.offset +
-                          begin * static_cast<std::int64_t>(sizeof(Stored));
+  constexpr auto kWidth = static_cast<std::int64_t>(sizeof(Stored));
+  const std::span<const std::byte> stored =
+      part.ids->at(begin * kWidth, (begin + std::ssize(out)) * kWidth);
   for (std::size_t i = 0; i < out.size(); ++i) {
     Stored id = 0;
-    std::memcpy(&id, from + i * sizeof(Stored), sizeof(Stored));
+    std::memcpy(&id, stored.data() + i * sizeof(Stored), sizeof(Stored));
     out[i] = static_cast<std::int32_t>(id);
   }
 }

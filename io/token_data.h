@@ -5,7 +5,9 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "io/content_hash.h"
 #include "io/hdf5_file.h"
 
 namespace bam {
@@ -26,10 +28,12 @@ struct TokenDataInfo {
   std::string tokenizer_hash;  // XXH3-128 of the SentencePiece model, hexadecimal
 };
 
+class CheckedBytes;
 class MappedFile;
 
 /// The tokens of one domain, read from the file TokenDataWriter makes: each split is one stream of
-/// documents, BOS ... EOS. Copies share the file's mapping.
+/// documents, BOS ... EOS. Tokens are checked against the hashes of their chunks when they are first
+/// read, everything else when the file is opened. Copies share the file's mapping.
 class TokenData {
  public:
   /// Throws BadInput, naming file and field, unless the file is whole and holds training tokens.
@@ -38,11 +42,12 @@ class TokenData {
   const TokenDataInfo& info() const { return info_; }
   const std::filesystem::path& path() const { return path_; }
 
+  std::int64_t file_bytes() const;
   std::int64_t tokens(Split split) const { return of(split).tokens; }
   std::int64_t documents(Split split) const { return of(split).documents; }
 
-  /// Tokens [begin, begin + out.size()) of the stream. Throws BadInput where an id is not below the
-  /// vocabulary, Error where the range is not in the stream.
+  /// Tokens [begin, begin + out.size()) of the stream. Throws BadInput where they are damaged or an id
+  /// is not below the vocabulary, Error where the range is not in the stream.
   void read(Split split, std::int64_t begin, std::span<std::int32_t> out) const;
   std::int32_t token(Split split, std::int64_t index) const;
 
@@ -66,12 +71,16 @@ class TokenData {
     std::int64_t tokens = 0;
     std::int64_t documents = 0;
     std::string token_hash, offset_hash, byte_hash;
+    std::int64_t chunk_bytes = 0;
+    std::vector<Hash128> chunk_hashes;
+    std::shared_ptr<const CheckedBytes> ids;  // the tokens as they are stored
   };
 
   TokenData() = default;
   static Part read_part(const Hdf5File& file, Split split, std::int64_t vocabulary);
   const Part& of(Split split) const { return split == Split::kTrain ? train_ : validation_; }
   void check_part(Split split) const;
+  void map_ids(Split split);
   void verify_hash(const DataSetLayout& layout, const std::string& hash,
                    const std::string& what) const;
   template <class Stored>

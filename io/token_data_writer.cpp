@@ -23,6 +23,14 @@ void write_hashed(Hdf5File& file, const std::string& name, const std::vector<T>&
                        hex_of(hash_of(std::as_bytes(std::span<const T>(values)))));
 }
 
+void write_chunk_hashes(Hdf5File& file, const std::string& name,
+                        const std::vector<Hash128>& hashes) {
+  std::vector<std::uint64_t> stored(hashes.size() * sizeof(Hash128) / sizeof(std::uint64_t));
+  std::memcpy(stored.data(), hashes.data(), hashes.size() * sizeof(Hash128));
+  file.write<std::uint64_t>(name, stored);
+  file.write_attribute(name, "chunk_bytes", kTokenChunkBytes);
+}
+
 ByteRange range_of(const DataSetLayout& layout) {
   return {static_cast<std::uint64_t>(layout.offset),
           static_cast<std::uint64_t>(layout.offset + layout.bytes())};
@@ -85,6 +93,7 @@ void TokenDataWriter::write_ids(Part& part, std::span<const std::int32_t> ids) {
     std::memcpy(stored.data() + i * width, &id, width);
   }
   part.hash.update(stored);
+  part.chunks.update(stored);
   check(std::fwrite(stored.data(), 1, stored.size(), part.spill.get()) == stored.size(),
         part.spill_path.string(), ": cannot be written: ", std::strerror(errno));
 }
@@ -104,6 +113,7 @@ DataSetLayout TokenDataWriter::write_part(Hdf5File& file, Split split) {
   const DataSetLayout layout = file.create_contiguous(
       group + "/tokens", token_type(info_.vocabulary), {tokens(split)});
   file.write_attribute(group + "/tokens", "hash", hex_of(part.hash.digest()));
+  write_chunk_hashes(file, group + "/chunk_hashes", part.chunks.digests());
   write_hashed(file, group + "/document_offsets", part.offsets);
   write_hashed(file, group + "/document_bytes", part.bytes);
   file.write_attribute(group, "tokens", tokens(split));

@@ -5,12 +5,13 @@
 #include <memory>
 #include <vector>
 
-#include "io/content_hash.h"
+#include "io/chunk_hashes.h"
 #include "io/token_data.h"
 
 namespace bam {
 
 inline constexpr std::int64_t kTokenDataVersion = 1;
+inline constexpr std::int64_t kTokenChunkBytes = std::int64_t{1} << 16;
 inline constexpr std::int64_t kLargestVocabulary = std::int64_t{1} << 31;
 
 /// uint16 where every id of the vocabulary fits, else uint32.
@@ -24,6 +25,7 @@ constexpr FileType token_type(std::int64_t vocabulary) {
 ///   /@version @domain @vocabulary @bos @eos @tokenizer_hash
 ///   /train/@tokens @documents @bytes, and /validation/ alike
 ///     tokens            uint16 or uint32 (tokens)       @hash: XXH3-128, hexadecimal
+///     chunk_hashes      uint64 (2 chunks)               @chunk_bytes: XXH3-128 of each 64 KiB of tokens
 ///     document_offsets  uint64 (documents + 1)          @hash
 ///     document_bytes    uint64 (documents)              @hash
 ///   and, after the end of the HDF5 file, a seal over all but the tokens (io/file_seal.h)
@@ -47,6 +49,7 @@ class TokenDataWriter {
     std::filesystem::path spill_path;
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> spill{nullptr, &std::fclose};
     ContentHash hash;
+    ChunkHasher chunks{kTokenChunkBytes};
     std::vector<std::uint64_t> offsets = {0};
     std::vector<std::uint64_t> bytes;
   };

@@ -17,8 +17,8 @@ Placement placement_for(const RunConfig& config, int ranks);
 TrainerOptions trainer_options(const RunConfig& config);
 LearningRate learning_rate_of(const RunConfig& config);
 
-/// Whether every token is read first. One rank does: a damaged one is told of before there is
-/// anything to lose.
+/// Whether every token is read first, of data sets up to 1 GiB. One rank does: a damaged one is told of
+/// before there is anything to lose. Of larger ones each rank checks what it reads as it reads it.
 enum class Verify { kYes, kNo };
 
 /// The domains' training text. Throws BadInput where the model's vocabulary is another.

@@ -83,6 +83,8 @@ TEST(TokenData, Open_RefusesEveryTruncation) {
   }
 }
 
+constexpr std::size_t kSealBytes = 64;
+
 /// A file as TokenDataWriter would write it, but for its tokens and vocabulary.
 void write_by_hand(const fs::path& path, const std::vector<std::uint16_t>& tokens,
                    std::int64_t vocabulary) {
@@ -151,6 +153,39 @@ TEST(TokenData, Verify_FindsAFlippedBit) {
   const TokenData data = TokenData::open(folder / "a.h5");
   const std::string text = refusal_of([&] { data.verify(); });
   EXPECT_NE(text.find("/train/tokens: damaged"), std::string::npos) << text;
+}
+
+TEST(TokenData, ADamagedChunk_IsRefusedWhenItIsRead) {
+  const TemporaryFolder folder;
+  const std::int64_t chunk = kTokenChunkBytes / 2;  // tokens
+  made_token_data(folder / "a.h5", {Ids(static_cast<std::size_t>(3 * chunk), 7)}, {{8}});
+  const DataSetLayout layout = Hdf5File::open_read_only(folder / "a.h5").describe("/train/tokens");
+  std::string bytes = read_file(folder / "a.h5");
+  bytes[static_cast<std::size_t>(layout.offset + 2 * (chunk + 5))] = 6;
+  write_file(folder / "a.h5", bytes);
+  const TokenData data = TokenData::open(folder / "a.h5");
+  EXPECT_EQ(data.token(Split::kTrain, chunk - 1), 7);
+  EXPECT_EQ(data.token(Split::kTrain, 2 * chunk), 7);
+  EXPECT_EQ(data.token(Split::kValidation, 1), 8);
+  for (const std::int64_t at : {chunk, chunk + 5, 2 * chunk - 1}) {
+    const std::string text = refusal_of([&] { data.token(Split::kTrain, at); });
+    EXPECT_NE(text.find("/train/tokens: damaged"), std::string::npos) << text;
+  }
+  Ids across(10);
+  EXPECT_THROW(data.read(Split::kTrain, chunk - 5, across), BadInput);
+}
+
+TEST(TokenData, WithoutChunkHashes_AreCheckedWhole) {
+  const TemporaryFolder folder;
+  write_by_hand(folder / "a.h5", {1, 5, 2}, 10);
+  EXPECT_EQ(all_of(TokenData::open(folder / "a.h5"), Split::kTrain), (Ids{1, 5, 2}));
+  const DataSetLayout layout = Hdf5File::open_read_only(folder / "a.h5").describe("/train/tokens");
+  std::string bytes = read_file(folder / "a.h5");
+  bytes[static_cast<std::size_t>(layout.offset + 2)] = 6;
+  write_file(folder / "a.h5", bytes.substr(0, bytes.size() - kSealBytes));
+  seal_file(folder / "a.h5", {});
+  const TokenData damaged = TokenData::open(folder / "a.h5");
+  EXPECT_THROW(damaged.token(Split::kTrain, 2), BadInput);
 }
 
 TEST(TokenData, AnyFlippedByte_IsRefused) {

@@ -69,6 +69,15 @@ TEST_F(BadData, TokenDataChangedSinceTheyWereWritten) {
   expect_training_refused({law().string()});
 }
 
+TEST_F(BadData, DamagedTokensAreNotEvaluated) {
+  const fs::path run = folder() / "run";
+  expect_code(0, alone(train(SmallWorld::get().dense(), run, settings({"training.steps=1"}))));
+  const DataSetLayout tokens = Hdf5File::open_read_only(law()).describe("/validation/tokens");
+  flip(law(), static_cast<std::size_t>(tokens.offset + tokens.bytes() / 2));
+  expect_refusal(alone({"eval", run.string(), "--data", "law=" + law().string()}),
+                 {law().string() + ": /validation/tokens: damaged"}, out());
+}
+
 TEST_F(BadData, ATokenizerThatIsAnothersOrNone) {
   flip(data() / "tokenizer.model", 1000);
   expect_training_refused({(data() / "tokenizer.model").string(), law().string()});
