@@ -28,6 +28,13 @@ fs::path resolve(const fs::path& path) {
   return path / name;
 }
 
+/// A pipe in its place would be waited for.
+fs::path data_file_of(const fs::path& checkpoint) {
+  const fs::path path = checkpoint / kDataFile;
+  check_input(is_file(path), path.string(), ": is missing, or no file");
+  return path;
+}
+
 struct HashedManifest {
   proto::Manifest manifest;
   std::string hash;  // hexadecimal
@@ -61,11 +68,13 @@ RunConfig config_of(const proto::RunConfig& config, const std::string& source) {
 }  // namespace
 
 CheckpointReader::CheckpointReader(const fs::path& path)
-    : path_(resolve(path)), data_(path_ / kDataFile, OpenFile::Mode::kRead) {
+    : path_(resolve(path)), data_(data_file_of(path_), OpenFile::Mode::kRead) {
   HashedManifest read = read_manifest(path_ / kManifestFile);
   manifest_ = std::move(read.manifest);
   manifest_hash_ = std::move(read.hash);
+  check_step();
   config_ = config_of(manifest_.config(), (path_ / kManifestFile).string());
+  check_tiles();
   specs_ = parameter_specs(config_.model);
   check_input(data_.size() == manifest_.file_bytes(), data_.path().string(), ": ", data_.size(),
               " bytes where ", manifest_.file_bytes(), " were expected");
@@ -76,6 +85,28 @@ CheckpointReader::CheckpointReader(const fs::path& path)
   check_input(stored.size() == outside.size() &&
                   std::memcmp(stored.data(), outside.data(), outside.size()) == 0,
               data_.path().string(), ": damaged outside its tensors");
+}
+
+// A folder may be called anything, but not another step's.
+void CheckpointReader::check_step() const {
+  const std::string name = fs::absolute(path_).lexically_normal().filename().string();
+  const bool is_number =
+      name.size() > 5 && name.find_first_not_of("0123456789", 5) == std::string::npos;
+  check_input(!name.starts_with("step-") || !is_number || name == step_folder(step()),
+              path_.string(), ": holds the checkpoint of step ", step());
+}
+
+// Before the weights are listed: every one of them has a tile.
+void CheckpointReader::check_tiles() const {
+  std::int64_t tiles = 0;
+  for (const proto::DataSet& data_set : manifest_.data_sets()) {
+    tiles += std::ssize(data_set.tile_hashes()) / std::ssize(Hash128{});
+  }
+  const ModelConfig& model = config_.model;
+  const std::int64_t least =
+      std::int64_t{model.n_layers} * std::max(model.attention_experts(), model.ffn_experts());
+  check_input(tiles >= least, path_.string(), ": hashes of ", tiles,
+              " tiles where the model has at least ", least);
 }
 
 void CheckpointReader::check_data_sets() {

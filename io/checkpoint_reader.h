@@ -62,6 +62,8 @@ class CheckpointReader {
   Lineage lineage() const;
 
  private:
+  void check_step() const;
+  void check_tiles() const;
   void check_data_sets();
   void check_data_set(const proto::DataSet& data_set, const ParameterSpec& spec) const;
   const proto::DataSet& data_set_of(StateKind kind, const ParameterSpec& spec) const;

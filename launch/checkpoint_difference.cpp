@@ -15,24 +15,11 @@ namespace {
 
 using nlohmann::json;
 
-/// A config's values by the paths of their fields: "training.steps", "data.domains[0].name".
-void flatten(const json& value, const std::string& path, std::map<std::string, json>& out) {
-  if (value.is_object()) {
-    for (const auto& [name, inner] : value.items()) {
-      flatten(inner, path.empty() ? name : path + "." + name, out);
-    }
-  } else if (value.is_array()) {
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      flatten(value[i], path + "[" + std::to_string(i) + "]", out);
-    }
-  } else {
-    out[path] = value;
-  }
-}
-
 std::map<std::string, json> fields_of(const CheckpointReader& checkpoint) {
   std::map<std::string, json> fields;
-  flatten(json_of(checkpoint.config_text()), "config", fields);
+  for (const auto& [path, value] : flat(json_of(checkpoint.config_text()))) {
+    fields["config." + path] = value;
+  }
   fields["step"] = checkpoint.step();
   fields["tokens.phase"] = checkpoint.tokens_phase();
   fields["tokens.cumulative"] = checkpoint.tokens_cumulative();

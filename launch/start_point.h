@@ -15,13 +15,21 @@ struct StartPoint {
   bool resumes = false;  // the run's own newest one, its moments too; else config.init_from
 };
 
-/// Collective: opens the newest checkpoint in `folder`, else config.init_from; nothing where there
-/// is neither. Every byte that will be read is checked, a part on each rank, and so are model and
-/// tokenizer. It returns once all ranks have found theirs good, so that nobody takes memory for
-/// what is then refused. Throws BadInput, naming what is wrong.
-std::optional<StartPoint> open_start(Stream& stream, Communicator& world, const RunConfig& config,
-                                     const std::string& config_name,
-                                     const std::filesystem::path& folder,
-                                     const std::string& tokenizer);
+/// The run that is to start.
+struct StartRequest {
+  const RunConfig& config;
+  const proto::RunConfig& text;  // the same, every default written out
+  const std::string& config_name;
+  const std::filesystem::path& folder;
+  const std::string& tokenizer;  // the SentencePiece model's bytes
+};
+
+/// Collective: opens the newest whole checkpoint in the folder (launch/resume.h), else
+/// config.init_from; nothing where there is neither. Every byte that will be read is checked, a
+/// part on each rank, and so are config, model and tokenizer. It returns once all ranks have found
+/// theirs good, so that nobody takes memory for what is then refused. Throws BadInput, naming what
+/// is wrong.
+std::optional<StartPoint> open_start(Stream& stream, Communicator& world,
+                                     const StartRequest& request);
 
 }  // namespace bam

@@ -65,7 +65,7 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
                    })),
       validation_(open_validation_data(config_)),
       tokenizer_(tokenizer_beside(data_.domains()[0].data)),
-      start_(open_start(stream, world, config_, config_name, folder_, tokenizer_)),
+      start_(open_start(stream, world, {config_, text_, config_name, folder_, tokenizer_})),
       trainer_(stream, world, layout_, config_.model,
                naming(config_name + ": parallel.placement",
                       [&] { return first_placement(config_, layout_.expert_parallel(), start_); }),
@@ -100,7 +100,7 @@ void TrainingRun::rewind() {
   step_ = 0;
   guard_.resume({});
   trainer_.optimizer().forget();
-  begin(open_start(stream_, world_, config_, config_name_, folder_, tokenizer_));
+  begin(open_start(stream_, world_, {config_, text_, config_name_, folder_, tokenizer_}));
   seconds_ = seconds;
   guard_.rewound(before);
   if (world_.rank() == 0) {
