@@ -104,12 +104,12 @@ class RouteMaker {
     for (std::size_t i = 0; i < steps; ++i) {
       RingStep step;
       if (i < theirs.size()) {
-        step.theirs.emplace(source, attention_part(source, theirs[i]));
+        step.theirs = RingStep::Theirs{source, attention_part(source, theirs[i])};
       }
       if (i < lent.size()) {
-        step.lent.emplace((rank_ - distance + ranks_) % ranks_,
-                          lent[i].sequences.begin * batch_.length,
-                          lent[i].sequences.end * batch_.length, lent[i].experts);
+        step.lent = RingStep::Lent{(rank_ - distance + ranks_) % ranks_,
+                                   lent[i].sequences.begin * batch_.length,
+                                   lent[i].sequences.end * batch_.length, lent[i].experts};
       }
       ring.push_back(std::move(step));
     }
