@@ -3,7 +3,7 @@
 function(bam_flags target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
-    -Wno-restrict)  # GCC 12 misreads std::string + const char* (GCC bug 105651)
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC 12 misreads std::string + const char* (GCC bug 105651)
   if(BAM_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
@@ -13,6 +13,9 @@ function(bam_flags target)
   if(BAM_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${BAM_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${BAM_SANITIZE})
+  endif()
+  if(BAM_FUZZ)  # undefined behaviour is a finding, not a remark
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link -fno-sanitize-recover=all)
   endif()
 endfunction()
 

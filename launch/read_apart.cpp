@@ -22,8 +22,10 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMostAnswerBytes = std::size_t{1} << 30;
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__)
 constexpr bool kLimitsMemory = false;  // that sanitizer maps terabytes
+#elif defined(__has_feature)
+constexpr bool kLimitsMemory = !__has_feature(address_sanitizer);
 #else
 constexpr bool kLimitsMemory = true;
 #endif
