@@ -23,8 +23,9 @@ BlankDataFile::BlankDataFile(const std::filesystem::path& folder,
 }
 
 void BlankDataFile::start(const OpenFile& file) const {
-  check(::ftruncate(file.descriptor(), file_bytes_) == 0, file.path().string(), ": cannot have ",
-        file_bytes_, " bytes: ", std::strerror(errno));
+  const bool is_sized = ::ftruncate(file.descriptor(), file_bytes_) == 0;
+  check(is_sized, file.path().string(), ": cannot have ", file_bytes_,
+        " bytes: ", std::strerror(errno));
   for (const Piece& piece : outside_) {
     write_at(file.descriptor(), file.path(), piece.offset, piece.bytes);
   }

@@ -42,12 +42,14 @@ OpenFile::~OpenFile() {
 
 std::int64_t OpenFile::size() const {
   struct stat status {};
-  check(::fstat(file_, &status) == 0, path_.string(), ": has no size: ", std::strerror(errno));
+  const bool is_known = ::fstat(file_, &status) == 0;
+  check(is_known, path_.string(), ": has no size: ", std::strerror(errno));
   return status.st_size;
 }
 
 void OpenFile::sync() const {
-  check(::fsync(file_) == 0, path_.string(), ": cannot be synced: ", std::strerror(errno));
+  const bool is_synced = ::fsync(file_) == 0;
+  check(is_synced, path_.string(), ": cannot be synced: ", std::strerror(errno));
 }
 
 void read_at(int file, const std::filesystem::path& path, std::int64_t offset,

@@ -119,8 +119,8 @@ OpenFile open_locked(const fs::path& folder, const std::string& name, RunLock::M
 
 void write_holder(const OpenFile& file) {
   const std::string text = this_process().dump() + "\n";
-  check(::ftruncate(file.descriptor(), 0) == 0, file.path().string(),
-        ": cannot be written: ", std::strerror(errno));
+  const bool is_empty = ::ftruncate(file.descriptor(), 0) == 0;
+  check(is_empty, file.path().string(), ": cannot be written: ", std::strerror(errno));
   write_at(file.descriptor(), file.path(), 0, std::as_bytes(std::span(text.data(), text.size())));
 }
 

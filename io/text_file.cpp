@@ -57,8 +57,9 @@ void check_folder_can_be_made(const std::filesystem::path& path) {
   }
   check_input(is_folder(nearest), path.string(), ": cannot be made: ", nearest.string(),
               " is not a folder");
-  check_input(::access(nearest.c_str(), W_OK | X_OK) == 0, path.string(),
-              ": cannot be made: ", nearest.string(), ": ", std::strerror(errno));
+  const bool is_open = ::access(nearest.c_str(), W_OK | X_OK) == 0;
+  check_input(is_open, path.string(), ": cannot be made: ", nearest.string(), ": ",
+              std::strerror(errno));
 }
 
 void write_file(const std::filesystem::path& path, std::string_view bytes) {
@@ -68,7 +69,8 @@ void write_file(const std::filesystem::path& path, std::string_view bytes) {
   check_input(file >= 0, path.string(), ": cannot be written: ", std::strerror(errno));
   try {
     write_all(file, bytes, path);
-    check_input(::fsync(file) == 0, path.string(), ": cannot be synced: ", std::strerror(errno));
+    const bool is_synced = ::fsync(file) == 0;
+    check_input(is_synced, path.string(), ": cannot be synced: ", std::strerror(errno));
   } catch (...) {
     ::close(file);
     ::unlink(partial.c_str());

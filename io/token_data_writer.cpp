@@ -157,7 +157,8 @@ void TokenDataWriter::finish() {
   copy_tokens(of(Split::kTrain), train, target.get());
   copy_tokens(of(Split::kValidation), validation, target.get());
   seal_file(partial_path_, {range_of(train), range_of(validation)});
-  check(::fsync(target.get()) == 0, path_.string(), ": cannot be synced: ", std::strerror(errno));
+  const bool is_synced = ::fsync(target.get()) == 0;
+  check(is_synced, path_.string(), ": cannot be synced: ", std::strerror(errno));
   std::filesystem::rename(partial_path_, path_);
 }
 
