@@ -17,7 +17,7 @@ struct Case {
   bool everywhere = false;  // each expert on every rank, in equal shares
   bool ties = false;        // every token goes to expert 0
   bool two_groups = false;  // data parallel x expert parallel, where the ranks allow it
-  std::int64_t steps = 8;
+  std::int64_t steps = 4;
 };
 
 std::vector<Case> cases() {
@@ -142,7 +142,9 @@ TEST_P(ReplicasOf, AreTheSameToTheLastBitAfterEachStep) {
   }
 }
 
-TEST_P(ReplicasOf, TrainTheSameWithOverlapOff) {
+class ReplicasApart : public ::testing::TestWithParam<Case> {};
+
+TEST_P(ReplicasApart, TrainTheSameWithOverlapOff) {
   TrainingPlan plan = plan_of(GetParam(), group_size(GetParam()));
   Training on(plan, world());
   plan.overlap = Overlap::kOff;
@@ -289,6 +291,9 @@ std::vector<Case> named(const std::vector<std::string>& names) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, ReplicasOf, ::testing::ValuesIn(cases()), name_of_case);
+INSTANTIATE_TEST_SUITE_P(Cases, ReplicasApart,
+                         ::testing::ValuesIn(named({"expert_kv", "shared_kv", "two_groups"})),
+                         name_of_case);
 INSTANTIATE_TEST_SUITE_P(Cases, ReplicasInBf16,
                          ::testing::ValuesIn(named({"btx", "shared_kv", "two_groups"})),
                          name_of_case);
