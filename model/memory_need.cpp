@@ -22,6 +22,14 @@ std::vector<double> shares_on(const std::vector<Replicas>& experts, int rank) {
   return shares;
 }
 
+LayerHolding holding_of(const LayerPlacement& placement, int rank) {
+  LayerHolding holding{.attention = shares_on(placement.attention, rank), .ffn = {}};
+  for (const double share : shares_on(placement.ffn, rank)) {
+    holding.ffn.push_back({.load = 1 / static_cast<double>(placement.ffn.size()), .share = share});
+  }
+  return holding;
+}
+
 // Queries, outputs and the softmax's logarithms of `queries` rows, keys and values of `keys`.
 double attention_bytes(const ModelConfig& config, double queries, double keys, double element) {
   return queries * (2 * static_cast<double>(config.d_model) * element + config.n_heads * kFloat) +
@@ -31,10 +39,9 @@ double attention_bytes(const ModelConfig& config, double queries, double keys, d
 double router_bytes(double rows, double experts) { return rows * (experts + 1) * kFloat; }
 
 // Of a rank that has `own` rows of its group's. Copies attend to a rank's own sequences first.
-double attention_experts_bytes(const ModelConfig& config, const std::vector<Replicas>& experts,
-                               int rank, double own, double group, double element) {
+double attention_experts_bytes(const ModelConfig& config, const std::vector<double>& shares,
+                               double own, double group, double element) {
   const AttentionMixture& mixture = *config.mixture->attention;
-  const std::vector<double> shares = shares_on(experts, rank);
   const double all = std::accumulate(shares.begin(), shares.end(), 0.0);
   const double largest = shares.empty() ? 0 : std::ranges::max(shares);
   const double use = static_cast<double>(mixture.active()) / mixture.experts;
@@ -51,15 +58,24 @@ double norm_bytes(double rows, double d, double element) {
   return rows * (d * kFloat + 2 * kFloat + d * element);
 }
 
-double layer_bytes(const ModelConfig& config, const LayerPlacement& placement, int rank,
-                   const RankRows& rows, double element) {
+double element_bytes(Precision precision) { return precision == Precision::kBFloat16 ? 2 : 4; }
+
+}  // namespace
+
+double norm_activations(double rows, std::int64_t d_model, Precision precision) {
+  return norm_bytes(rows, static_cast<double>(d_model), element_bytes(precision));
+}
+
+double layer_activations(const ModelConfig& config, const LayerHolding& holding,
+                         const RankRows& rows, Precision precision) {
+  const double element = element_bytes(precision);
   const auto d = static_cast<double>(config.d_model);
   const auto own = static_cast<double>(rows.own);
   const auto group = static_cast<double>(rows.group);
   const double ffn_row = 2 * static_cast<double>(config.ffn_hidden) * element;  // gate and up
   double bytes = norm_bytes(own, d, element);
   if (config.has_attention_experts()) {
-    bytes += attention_experts_bytes(config, placement.attention, rank, own, group, element);
+    bytes += attention_experts_bytes(config, holding.attention, own, group, element);
   } else {
     bytes += attention_bytes(config, own, own, element);
   }
@@ -70,20 +86,17 @@ double layer_bytes(const ModelConfig& config, const LayerPlacement& placement, i
   const double slots = own * mixture.top_k;
   double computed = 0;
   double arrivals = 0;
-  for (const double share : shares_on(placement.ffn, rank)) {
-    const double rows_here = share * group * mixture.top_k / mixture.experts;
+  for (const ExpertPart& part : holding.ffn) {
+    const double rows_here = part.share * part.load * group * mixture.top_k;
     computed += rows_here;
-    arrivals += std::max(0.0, rows_here - slots / mixture.experts);
+    arrivals += std::max(0.0, rows_here - part.load * slots);
   }
   bytes += router_bytes(own, mixture.experts) + slots * (kIndex + kFloat + 2 * kIndex);
   return bytes + slots * 2 * d * element + arrivals * d * element + computed * ffn_row;
 }
 
-}  // namespace
-
 MemoryNeed memory_need(const ModelConfig& config, const Placement& placement, int rank,
                        const RankRows& rows, Precision precision, Snapshots snapshots) {
-  const double element = precision == Precision::kBFloat16 ? 2 : 4;
   MemoryNeed need;
   for (const ParameterSpec& spec : parameter_specs(config)) {
     if (!placement.holds(rank, spec)) {
@@ -100,10 +113,9 @@ MemoryNeed memory_need(const ModelConfig& config, const Placement& placement, in
     need.snapshot += snapshots == Snapshots::kInBackground ? elements / copies * kFloat * 3 : 0;
   }
   for (const LayerPlacement& layer : placement.layers) {
-    need.activations += layer_bytes(config, layer, rank, rows, element);
+    need.activations += layer_activations(config, holding_of(layer, rank), rows, precision);
   }
-  need.activations +=
-      norm_bytes(static_cast<double>(rows.own), static_cast<double>(config.d_model), element);
+  need.activations += norm_activations(static_cast<double>(rows.own), config.d_model, precision);
   return need;
 }
 

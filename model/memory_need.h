@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "model/config.h"
 #include "model/parameter_store.h"
 #include "model/placement.h"
@@ -12,6 +14,24 @@ struct RankRows {
   std::int64_t group = 0;  // rows of its whole expert-parallel group
   int copies = 1;          // ranks that share the optimiser state of a weight that all hold
 };
+
+/// A copy of an FFN expert.
+struct ExpertPart {
+  double load = 0;   // part of all FFN rows that are the expert's
+  double share = 1;  // of them, the copy's
+};
+
+/// What a rank holds of one layer.
+struct LayerHolding {
+  std::vector<double> attention;  // share of each copy of an attention expert
+  std::vector<ExpertPart> ffn;
+};
+
+/// Bytes that backward needs of one layer; of a dense model whatever the holding.
+double layer_activations(const ModelConfig& config, const LayerHolding& holding,
+                         const RankRows& rows, Precision precision);
+/// Bytes of a norm's input (fp32), statistics and output.
+double norm_activations(double rows, std::int64_t d_model, Precision precision);
 
 /// Bytes that one rank must keep for a training step, computed from shapes alone.
 struct MemoryNeed {

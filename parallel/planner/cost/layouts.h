@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "parallel/planner/cost/memory_model.h"
+#include "parallel/planner/cost/step_model.h"
+
+namespace bam {
+
+/// A layout with what is predicted of it.
+struct PricedLayout {
+  RunLayout layout;
+  MemoryPrediction memory;  // of the fullest rank
+  StepPrediction step;
+  bool fits = false;
+};
+
+/// Every layout of the cluster's ranks that training can run: expert-parallel sizes that divide the
+/// ranks and do not cut nodes unevenly, up to one rank an expert; micro-steps that divide the
+/// sequences and leave each rank some; recomputation; slices of the attention exchange.
+std::vector<RunLayout> possible_layouts(const RunShape& run, const Cluster& cluster);
+
+/// Experts dealt round-robin, equally loaded.
+PricedLayout priced(const RunShape& run, const ModelSizes& sizes, const RunLayout& layout,
+                    const Cluster& cluster);
+
+/// All possible layouts: those that fit first, the fastest first; then those that do not, the
+/// smallest first. Of layouts alike in both, that with fewer micro-steps comes first.
+std::vector<PricedLayout> ranked_layouts(const RunShape& run, const Cluster& cluster);
+
+/// Whether the balancing loss differs slightly between two layouts: it is taken over a micro-step's
+/// tokens and averaged, so it depends on how many micro-steps there are.
+bool changes_balance_loss(const RunShape& run, std::int64_t micro_steps, std::int64_t other);
+
+}  // namespace bam

@@ -1,0 +1,119 @@
+// What the planner predicts of memory, against what a training step takes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "parallel/planner/cost/memory_model.h"
+#include "parallel/trainer.h"
+#include "tests/model/small_model.h"
+#include "tests/parallel/ranks.h"
+
+namespace bam::testing {
+namespace {
+
+constexpr std::int64_t kLength = 128;
+constexpr std::int64_t kSequences = 8;
+
+struct Case {
+  const char* name;
+  std::optional<MixtureConfig> mixture;
+};
+
+std::vector<Case> cases() {
+  const FfnMixture top1{.experts = 4};
+  const FfnMixture top2{.experts = 6, .top_k = 2};
+  using enum KeyValue;
+  return {
+      {"dense", std::nullopt},
+      {"btx", MixtureConfig{.attention = std::nullopt, .ffn = top2}},
+      {"expert_kv", MixtureConfig{.attention = AttentionMixture{.experts = 4}, .ffn = top1}},
+      {"shared_kv", MixtureConfig{.attention = AttentionMixture{.experts = 4, .key_value = kShared},
+                                  .ffn = top1}}};
+}
+
+class MemoryPredictionOf : public ::testing::TestWithParam<std::tuple<Case, Precision, Keep>> {
+ protected:
+  static RunShape run() {
+    return {.model = {.vocabulary = 4096,
+                      .d_model = 128,
+                      .n_layers = 4,
+                      .n_heads = 4,
+                      .n_kv_heads = 4,
+                      .ffn_hidden = 352,
+                      .init_std = 0.02,
+                      .mixture = std::get<Case>(GetParam()).mixture},
+            .precision = std::get<Precision>(GetParam()),
+            .sequences = kSequences,
+            .length = kLength};
+  }
+  static Keep keep() { return std::get<Keep>(GetParam()); }
+
+  /// Most bytes of tensors in a step, on the fullest rank.
+  static double measured(int expert_parallel) {
+    Memory memory;
+    Stream stream(memory);
+    Layout layout(world(), expert_parallel);
+    const ModelConfig config = run().model;
+    TrainerOptions options;
+    options.precision = run().precision;
+    options.keep = keep();
+    Trainer trainer(stream, world(), layout, config, round_robin(config, layout.expert_parallel()),
+                    options);
+    trainer.draw_weights(1);
+    Batch batch = random_batch(stream, config, layout.sequences(kSequences), kLength,
+                               static_cast<std::uint64_t>(world().rank()));
+    batch.rank_sequences = layout.group_sequences(kSequences);
+    const auto step = [&](std::int64_t number) {
+      trainer.step({.step = number,
+                    .learning_rate = 1e-4,
+                    .scored_targets = static_cast<double>(kSequences * kLength),
+                    .rows = static_cast<double>(kSequences * kLength),
+                    .batch = [&](std::int64_t) { return batch; }});
+    };
+    step(1);
+    memory.reset_peak();
+    step(2);
+    const auto peak = static_cast<double>(memory.peak());
+    std::vector<double> all(static_cast<std::size_t>(world().size()));
+    world()
+        .all_gather(stream, std::as_bytes(std::span(&peak, 1)),
+                    std::as_writable_bytes(std::span(all)))
+        .wait(stream);
+    return *std::ranges::max_element(all);
+  }
+
+  static void expect_near(int expert_parallel, double tolerance) {
+    const RunShape shape = run();
+    const RunLayout layout{.ranks = world().size(),
+                           .expert_parallel = expert_parallel,
+                           .recompute = keep() == Keep::kInputsOnly};
+    const MemoryPrediction memory = predict_memory(shape, ModelSizes(shape.model), layout,
+                                                   even_holdings(shape.model, expert_parallel));
+    const double found = measured(expert_parallel);
+    EXPECT_NEAR(memory.total() / found, 1, tolerance)
+        << "found " << found << "; predicted weights " << memory.weights << ", gradients "
+        << memory.gradients << ", optimizer " << memory.optimizer << ", activations "
+        << memory.activations << ", exchange " << memory.exchange << ", staging " << memory.staging;
+  }
+};
+
+TEST_P(MemoryPredictionOf, AStepIsWithinFivePercent) { expect_near(world().size(), 0.05); }
+
+// How many of the copies' gradients are on their way at once depends on timing.
+TEST_P(MemoryPredictionOf, ADataParallelStepIsWithinEightPercent) { expect_near(1, 0.08); }
+
+INSTANTIATE_TEST_SUITE_P(Models, MemoryPredictionOf,
+                         ::testing::Combine(::testing::ValuesIn(cases()),
+                                            ::testing::Values(Precision::kFloat32,
+                                                              Precision::kBFloat16),
+                                            ::testing::Values(Keep::kAll, Keep::kInputsOnly)),
+                         [](const auto& instance) {
+                           const bool is_fp32 =
+                               std::get<Precision>(instance.param) == Precision::kFloat32;
+                           const bool is_kept = std::get<Keep>(instance.param) == Keep::kAll;
+                           return std::string(std::get<Case>(instance.param).name) +
+                                  (is_fp32 ? "_fp32" : "_bf16") + (is_kept ? "" : "_recomputed");
+                         });
+
+}  // namespace
+}  // namespace bam::testing
