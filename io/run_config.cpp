@@ -61,6 +61,8 @@ TrainingConfig training_of(const proto::TrainingConfig& in, const FieldCheck& fi
   if (in.has_log_every()) {
     out.log_every = field.whole(in.log_every(), "training.log_every", 1);
   }
+  out.routing_trace_every =
+      field.whole(in.routing_trace_every(), "training.routing_trace_every", 0);
   return out;
 }
 

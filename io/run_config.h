@@ -37,6 +37,7 @@ struct TrainingConfig {
   std::int64_t validate_every = 0;  // steps; 0: never
   std::int64_t validation_tokens = 8192;
   std::int64_t log_every = 1;  // steps
+  std::int64_t routing_trace_every = 0;  // steps; 0: never
 };
 
 struct OptimizerConfig {

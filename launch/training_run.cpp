@@ -105,6 +105,9 @@ void TrainingRun::rewind() {
   guard_.rewound(before);
   if (world_.rank() == 0) {
     log_->go_back_to(step_, guard_.reason());
+    if (routing_log_) {
+      routing_log_.emplace(folder_, step_, config_);
+    }
   }
 }
 
@@ -154,6 +157,9 @@ int TrainingRun::run() {
   if (world_.rank() == 0) {
     make_folder(folder_);
     log_.emplace(folder_, step_, config_, ceiling);
+    if (config_.training.routing_trace_every > 0 && config_.model.mixture) {
+      routing_log_.emplace(folder_, step_, config_);
+    }
   }
   if (step_ >= config_.training.steps && world_.rank() == 0) {
     std::cout << folder_.string() << ": step " << step_ << " of " << config_.training.steps
@@ -298,6 +304,11 @@ void TrainingRun::after_step(const StepReport& report, double seconds, int signa
   seconds_ += seconds;
   const std::int64_t every = config_.training.validate_every;
   const bool is_last = step_ == config_.training.steps;
+  if (routing_log_) {
+    routing_log_->add(step_, report.routing,
+                      is_last || signal != 0 ? RoutingLog::Step::kLast
+                                             : RoutingLog::Step::kAmongOthers);
+  }
   nlohmann::json line;
   if (every > 0 && (step_ % every == 0 || is_last)) {
     validate(line);

@@ -12,6 +12,7 @@
 #include "launch/drill.h"
 #include "launch/loss_guard.h"
 #include "launch/replanning.h"
+#include "launch/routing_log.h"
 #include "launch/run_watch.h"
 #include "launch/start_point.h"
 #include "launch/step_log.h"
@@ -86,6 +87,7 @@ class TrainingRun {
   double seconds_ = 0;              // of training in this phase
   TransferTimes transfers_;         // of the last step, on this rank
   std::optional<StepLog> log_;      // rank 0
+  std::optional<RoutingLog> routing_log_;  // rank 0; absent where no routing is traced
   CommunicatorPeers peers_;
   std::optional<CheckpointWriter> checkpoints_;  // of trainer_'s tiles
   std::int64_t saved_step_ = -1;                 // of the newest checkpoint that stands

@@ -37,6 +37,7 @@ TrainerOptions trainer_options(const RunConfig& config) {
           .overlap = config.parallel.overlap ? Overlap::kOn : Overlap::kOff,
           .slices_per_peer = static_cast<int>(config.parallel.slices_per_peer),
           .domains = static_cast<int>(config.data.domains.size()),
+          .counts_pairs = config.training.routing_trace_every > 0,
           .keep = config.training.recompute ? Keep::kInputsOnly : Keep::kAll};
 }
 

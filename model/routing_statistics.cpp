@@ -18,6 +18,7 @@ void for_each_number(Layers& layers, Visit visit) {
         visit(sums.entropy);
         visit(sums.squared_log_sum);
         visit(sums.tokens);
+        for (auto& pair : sums.pairs) visit(pair);
       }
     }
   }
@@ -51,6 +52,10 @@ void add_sums(const RoutingSums& part, RoutingSums& sum) {
   for (std::size_t e = 0; e < part.gates.size(); ++e) {
     sum.chosen[e] += part.chosen[e];
     sum.gates[e] += part.gates[e];
+  }
+  sum.pairs.resize(part.pairs.size());
+  for (std::size_t pair = 0; pair < part.pairs.size(); ++pair) {
+    sum.pairs[pair] += part.pairs[pair];
   }
   sum.entropy += part.entropy;
   sum.squared_log_sum += part.squared_log_sum;

@@ -20,18 +20,28 @@ DType activations_of(Precision precision) {
   return precision == Precision::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
 }
 
-std::vector<RoutingSums> sums_by_domain(Stream& stream, const Batch& batch, int domains,
+std::vector<RoutingSums> sums_by_domain(Stream& stream, const Batch& batch,
+                                        const TransformerOptions& options,
                                         const RouterSaved& router) {
   const std::int64_t experts = router.probabilities.cols();
   RoutingSums none;
   none.chosen.resize(static_cast<std::size_t>(experts));
   none.gates.resize(static_cast<std::size_t>(experts));
-  std::vector<RoutingSums> sums(static_cast<std::size_t>(domains), none);
+  const bool counts_pairs = options.counts_pairs && router.choices.cols() > 1;
+  if (counts_pairs) {
+    none.pairs.resize(static_cast<std::size_t>(experts * (experts - 1) / 2));
+  }
+  std::vector<RoutingSums> sums(static_cast<std::size_t>(options.domains), none);
   for (std::int64_t s = 0; s < batch.sequences; ++s) {
     const auto domain = static_cast<std::size_t>(batch.domains[static_cast<std::size_t>(s)]);
-    add_sums(routing_sums(stream, router.probabilities, router.log_sums, router.choices,
-                          s * batch.length, (s + 1) * batch.length),
-             sums.at(domain));
+    const std::int64_t begin = s * batch.length;
+    const std::int64_t end = begin + batch.length;
+    RoutingSums part = routing_sums(stream, router.probabilities, router.log_sums, router.choices,
+                                    begin, end);
+    if (counts_pairs) {
+      part.pairs = chosen_pairs(stream, router.choices, experts, begin, end);
+    }
+    add_sums(part, sums.at(domain));
   }
   return sums;
 }
@@ -113,10 +123,10 @@ LayerRouting Transformer::routing_of(Stream& stream, const Batch& batch,
   LayerRouting routing;
   const RouterSaved& attention = saved.attention.router;
   if (!attention.probabilities.shape().empty()) {
-    routing.attention = sums_by_domain(stream, batch, options_.domains, attention);
+    routing.attention = sums_by_domain(stream, batch, options_, attention);
   }
   if (!saved.ffn.router.probabilities.shape().empty()) {
-    routing.ffn = sums_by_domain(stream, batch, options_.domains, saved.ffn.router);
+    routing.ffn = sums_by_domain(stream, batch, options_, saved.ffn.router);
   }
   return routing;
 }

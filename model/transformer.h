@@ -27,6 +27,7 @@ struct TransformerOptions {
   Precision precision = Precision::kFloat32;
   int slices_per_peer = 1;  // pieces of each peer's sequences in the attention exchange
   int domains = 1;          // routing statistics are kept for each
+  bool counts_pairs = false;  // of FFN experts chosen together, as part of them
 };
 
 /// The transformer, dense or mixture (paper, section 3), on one rank of an expert-parallel group.

@@ -15,7 +15,8 @@ Trainer::Parts::Parts(Stream& stream, Communicator& world, Layout& layout,
       model(stream, config, store, placement, exchange,
             {.precision = options.precision,
              .slices_per_peer = options.slices_per_peer,
-             .domains = options.domains}),
+             .domains = options.domains,
+             .counts_pairs = options.counts_pairs}),
       step(model, store, optimizer, world, options.keep, options.overlap) {}
 
 Trainer::Trainer(Stream& stream, Communicator& world, Layout& layout, const ModelConfig& config,

@@ -17,6 +17,7 @@ struct TrainerOptions {
   Overlap overlap = Overlap::kOn;
   int slices_per_peer = 2;  // see TransformerOptions
   int domains = 1;          // routing statistics are kept for each
+  bool counts_pairs = false;  // see TransformerOptions
   Keep keep = Keep::kAll;
 };
 

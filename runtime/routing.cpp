@@ -143,4 +143,15 @@ RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tens
   return cpu::routing_sums(stream, probabilities, log_sums, choices, begin, end);
 }
 
+std::vector<double> chosen_pairs(Stream& stream, const Tensor& choices, std::int64_t experts,
+                                 std::int64_t begin, std::int64_t end) {
+  const Traced traced(stream, Activity::kRouting, "chosen_pairs");
+  check(0 <= begin && begin <= end && end <= choices.rows(), "pairs of tokens [", begin, ", ", end,
+        ") of ", choices.rows());
+  if (!choices.empty()) {
+    check_indices(choices, experts, "chosen expert");
+  }
+  return cpu::chosen_pairs(choices, experts, begin, end);
+}
+
 }  // namespace bam

@@ -66,10 +66,22 @@ struct RoutingSums {
   double entropy = 0;          // sum of the gates' entropies, nats
   double squared_log_sum = 0;  // sum of log_sum^2 (z-loss)
   double tokens = 0;
+  // Tokens that two experts i < j were both chosen for, in the order (0, 1), (0, 2), .., (1, 2), ..;
+  // empty where it is not counted.
+  std::vector<double> pairs = {};
 };
 
 /// Sums over tokens [begin, end). choices may be empty (soft routing: chosen stays 0).
 RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
                          const Tensor& choices, std::int64_t begin, std::int64_t end);
+
+/// RoutingSums::pairs of tokens [begin, end). choices (n, k) int32.
+std::vector<double> chosen_pairs(Stream& stream, const Tensor& choices, std::int64_t experts,
+                                 std::int64_t begin, std::int64_t end);
+
+/// Place of the pair of experts i < j in RoutingSums::pairs.
+inline std::size_t pair_index(std::int64_t i, std::int64_t j, std::int64_t experts) {
+  return static_cast<std::size_t>(i * (2 * experts - i - 1) / 2 + j - i - 1);
+}
 
 }  // namespace bam

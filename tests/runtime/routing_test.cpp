@@ -149,5 +149,17 @@ TEST(RoutingSums, CountOnlyTheirTokensAndTheSameForAnyThreads) {
   EXPECT_EQ(routing_sums(stream, p, log_sums, Tensor(), 1, 1).tokens, 0);
 }
 
+TEST(RoutingSums, PairsAreOfExpertsChosenTogether) {
+  Device device;
+  Stream& stream = device.stream;
+  const Tensor choices = int_tensor(stream, {4, 2}, {3, 1, 0, 2, 1, 3, 2, 3});
+  // (0,1) (0,2) (0,3) (1,2) (1,3) (2,3)
+  EXPECT_EQ(chosen_pairs(stream, choices, 4, 0, 4), (std::vector<double>{0, 1, 0, 0, 2, 1}));
+  EXPECT_EQ(chosen_pairs(stream, choices, 4, 1, 2), (std::vector<double>{0, 1, 0, 0, 0, 0}));
+  EXPECT_EQ(chosen_pairs(stream, choices, 4, 2, 2), std::vector<double>(6));
+  EXPECT_EQ(pair_index(1, 3, 4), 4U);
+  EXPECT_EQ(pair_index(2, 3, 4), 5U);
+}
+
 }  // namespace
 }  // namespace bam
