@@ -69,6 +69,12 @@ std::string draw(const std::string& script) {
   return svg;
 }
 
+/// Every how many rows or columns one is numbered: few pictures have room for more than two dozen.
+std::size_t spacing(std::size_t count) { return std::max<std::size_t>(1, (count + 23) / 24); }
+
+/// Pixels; many rows become thin ones.
+int row_height(std::size_t rows) { return std::clamp(620 / static_cast<int>(rows), 3, 26); }
+
 std::string terminal(const std::string& id, int width, int height) {
   return message_of("set encoding utf8\nset terminal svg size ", width, ",", height,
                     " dynamic noenhanced font 'sans-serif,13' name '", id, "'\n");
@@ -120,7 +126,9 @@ std::string svg_of(const HeatPlot& plot, const std::string& id) {
       for (std::size_t y = 0; y < rows; ++y) {
         cells << column + x << " " << y << " " << block.rows[y][x] << "\n";
       }
-      labels << (labels.str().empty() ? "" : ", ") << "'" << x << "' " << column + x;
+      if (x % spacing(columns) == 0) {
+        labels << (labels.str().empty() ? "" : ", ") << "'" << x << "' " << column + x;
+      }
     }
     names << "set label " << quoted(block.title) << " at first "
           << static_cast<double>(column) + static_cast<double>(columns - 1) / 2
@@ -128,13 +136,14 @@ std::string svg_of(const HeatPlot& plot, const std::string& id) {
     column += columns + 1;
   }
   std::ostringstream script;
-  script << terminal(id, 760, 110 + 26 * static_cast<int>(rows)) << "$cells << EOD\n"
+  script << terminal(id, 760, 110 + row_height(rows) * static_cast<int>(rows)) << "$cells << EOD\n"
          << cells.str() << "EOD\n" << names.str()
-         << "set border 0\nset tics scale 0\nset xtics (" << labels.str() << ")\nset ytics 1\n"
+         << "set border 0\nset tics scale 0\nset xtics (" << labels.str() << ")\nset ytics "
+         << spacing(rows) << "\n"
          << "set xrange [-0.5:" << static_cast<double>(column) - 1.5 << "]\nset yrange ["
          << static_cast<double>(rows) - 0.5 << ":-0.5]\nset cbrange [0:1]\nset cbtics 0.5\n"
          << "set palette defined (0 '#f3efe6', 0.5 '#6f9fc8', 1 '#12365f')\n"
-         << "set xlabel 'expert'\nset ylabel " << quoted(plot.row_label) << "\nset tmargin 2.5\n"
+         << "set xlabel " << quoted(plot.column_label) << "\nset ylabel " << quoted(plot.row_label) << "\nset tmargin 2.5\n"
          << "plot $cells using 1:2:(0.47):(0.47):3 with boxxyerror fs solid 1 noborder lc palette"
             " notitle\n";
   return draw(script.str());

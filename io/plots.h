@@ -27,6 +27,7 @@ struct HeatPlot {
   };
   std::string row_label;
   std::vector<Block> blocks;  // of equally many rows
+  std::string column_label = "expert";
 };
 
 /// An inline `<svg>` element drawn by gnuplot, its ids starting with `id`. Throws Error where gnuplot

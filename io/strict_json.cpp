@@ -70,7 +70,8 @@ std::string escaped(std::string_view text) {
          (is_long ? "..." : "");
 }
 
-json parse_strict_json(std::string_view text, const std::string& source, const JsonLimits& limits) {
+json parse_strict_json_value(std::string_view text, const std::string& source,
+                             const JsonLimits& limits) {
   const std::size_t valid = valid_utf8_prefix(text);
   check_input(valid == text.size(), source, ": byte ", valid, " of its JSON is not UTF-8");
   Watch watch(source, limits);
@@ -84,6 +85,11 @@ json parse_strict_json(std::string_view text, const std::string& source, const J
     throw BadInput(source +
                    ": is not JSON: " + std::string(error.what()).substr(0, kLongestExcerpt));
   }
+  return parsed;
+}
+
+json parse_strict_json(std::string_view text, const std::string& source, const JsonLimits& limits) {
+  json parsed = parse_strict_json_value(text, source, limits);
   check_input(parsed.is_object(), source, ": holds a JSON ", parsed.type_name(),
               " where an object was expected");
   return parsed;

@@ -17,6 +17,9 @@ struct JsonLimits {
 /// bytes that are not UTF-8, malformed JSON, a key given twice in an object, more than the limits.
 nlohmann::json parse_strict_json(std::string_view text, const std::string& source,
                                  const JsonLimits& limits = {});
+/// The same for JSON of any kind, a list for example.
+nlohmann::json parse_strict_json_value(std::string_view text, const std::string& source,
+                                       const JsonLimits& limits = {});
 
 /// A text from outside as it may stand in a message: quoted, escaped, cut where it is long.
 std::string escaped(std::string_view text);

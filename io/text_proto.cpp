@@ -164,4 +164,12 @@ std::string text_of(const Message& message) {
   return text;
 }
 
+std::string text_with_short_lists(const Message& message) {
+  TextFormat::Printer printer;
+  printer.SetUseShortRepeatedPrimitives(true);
+  std::string text;
+  check(printer.PrintToString(message, &text), "a message cannot be printed");
+  return text;
+}
+
 }  // namespace bam

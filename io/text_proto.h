@@ -24,5 +24,7 @@ void set_field(google::protobuf::Message& message, std::string_view assignment);
 
 /// The message as protobuf text.
 std::string text_of(const google::protobuf::Message& message);
+/// The same with lists of numbers as `field: [1, 2, 3]`, on one line.
+std::string text_with_short_lists(const google::protobuf::Message& message);
 
 }  // namespace bam

@@ -10,6 +10,7 @@
 #include "launch/import_command.h"
 #include "launch/inspect_command.h"
 #include "launch/pipeline_command.h"
+#include "launch/plan_command.h"
 #include "launch/report_command.h"
 #include "launch/train_command.h"
 #include "launch/upcycle_command.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr std::array kCommands = {
     Command{"data", "text to token data sets and a tokenizer", data_command},
     Command{"train", "train a dense model or a mixture, alone or under mpirun", train_command},
+    Command{"plan", "where experts should be, whether a model fits, how long a step takes", plan_command},
     Command{"upcycle", "make a mixture's checkpoint of dense ones", upcycle_command},
     Command{"eval", "perplexity and bits per byte of a checkpoint on each domain", eval_command},
     Command{"generate", "continue a prompt with a checkpoint", generate_command},

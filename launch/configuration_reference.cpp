@@ -133,5 +133,6 @@ int main(int count, char** values) {
   print_file("Training runs", *pool.FindFileByName("proto/run_config.proto"));
   print_file("Recipes", *pool.FindFileByName("proto/recipe.proto"));
   print_file("Placement plans", *pool.FindFileByName("proto/placement.proto"));
+  print_file("Clusters", *pool.FindFileByName("proto/cluster.proto"));
   return 0;
 }

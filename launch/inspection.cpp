@@ -65,6 +65,20 @@ json inspect_config(const std::filesystem::path& path) {
           {"tensors", tensors_of(model, nullptr)}};
 }
 
+/// Where the experts are, each expert's first copy; null where that is not known.
+json plan_of(const CheckpointReader& checkpoint) {
+  if (checkpoint.placement() == nullptr) {
+    return nullptr;
+  }
+  json layers = json::array();
+  for (const proto::LayerPlacement& layer : checkpoint.placement()->layers()) {
+    layers.push_back({{"attention", std::vector<std::int64_t>(layer.attention().begin(),
+                                                              layer.attention().end())},
+                      {"ffn", std::vector<std::int64_t>(layer.ffn().begin(), layer.ffn().end())}});
+  }
+  return {{"ranks", checkpoint.placement()->ranks()}, {"layers", std::move(layers)}};
+}
+
 json inspect_checkpoint(const std::filesystem::path& path, Statistics statistics) {
   const CheckpointReader checkpoint(path);
   const ModelConfig& model = checkpoint.config().model;
@@ -81,6 +95,7 @@ json inspect_checkpoint(const std::filesystem::path& path, Statistics statistics
           {"seconds", checkpoint.seconds()},
           {"flops", checkpoint.flops()},
           {"bytes", checkpoint.file_bytes()},
+          {"plan", plan_of(checkpoint)},
           {"lineage", lineage_json(checkpoint.lineage())}};
 }
 

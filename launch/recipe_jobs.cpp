@@ -132,8 +132,7 @@ class JobList {
                     " steps of ",
                     phase_tokens(config) / std::max<std::int64_t>(1, config.training().steps()),
                     " tokens on ", ranks, ranks == 1 ? " rank" : " ranks"),
-         hash_of_parts(
-             {"train", independent_text(phase), hashes_.at("data"), parent_hashes(phase)}),
+         hash_of_parts(training_parts(phase, config)),
          {folder_.phase(name)},
          {},
          {}},
@@ -142,6 +141,18 @@ class JobList {
     write_config_first(name, text_of(config));
     place(name_of(phase.kind()), training_inputs(phase), ranks);
     jobs_.back().resumes = true;
+  }
+
+  /// What a training job's outputs follow from; a plan counts by its content.
+  std::vector<std::string> training_parts(const proto::Phase& phase,
+                                          const proto::RunConfig& config) const {
+    std::vector<std::string> parts = {"train", independent_text(phase), hashes_.at("data"),
+                                      parent_hashes(phase)};
+    if (const std::string& plan = config.parallel().placement(); !plan.empty()) {
+      const std::string field = recipe_.name() + ": " + phase.name() + ": parallel.placement";
+      parts.push_back(naming(field, [&] { return text_hash(plan); }));
+    }
+    return parts;
   }
 
   void add_upcycling(const proto::Phase& phase) {

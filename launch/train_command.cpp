@@ -20,6 +20,7 @@ struct TrainArguments {
   std::string config;
   std::vector<std::string> overrides;
   std::string folder;
+  std::string plan;
   std::optional<std::int64_t> traced_step;
 };
 
@@ -57,12 +58,17 @@ int train_command(std::span<const std::string> arguments) {
       ("config", options::value(&given.config)->required(), "run config, protobuf text")
       ("out", options::value(&given.folder)->required(), "run folder: checkpoints and metrics.jsonl")
       ("set", options::value(&given.overrides)->composing(), "override a field: --set model.n_layers=4")
+      ("plan", options::value(&given.plan),
+       "placement plan of the experts, as --set parallel.placement=FILE")
       ("trace-step", options::value<std::int64_t>(),
        "write a trace of this step, trace-rank-R.json, for Perfetto or Chrome");
   line.positional.add("config", 1);
   const auto values = read_command_line(std::move(line), arguments);
   if (!values) {
     return kDone;
+  }
+  if (!given.plan.empty()) {
+    given.overrides.push_back("parallel.placement=" + given.plan);
   }
   if (values->contains("trace-step")) {
     given.traced_step = (*values)["trace-step"].as<std::int64_t>();

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "parallel/communicator.h"
+#include "parallel/planner/cost/cluster.h"
+
+namespace bam {
+
+/// How thoroughly to measure: kQuick takes a few sizes once, for tests.
+enum class CalibrationEffort { kQuick, kThorough };
+
+/// Measures this rank's products, attention and row kernels with every rank at it at once; the
+/// means over ranks are the answer, on all of them.
+ComputeRates measure_compute(Stream& stream, Communicator& world, DType dtype,
+                             CalibrationEffort effort);
+RowRates measure_rows(Stream& stream, Communicator& world, CalibrationEffort effort);
+
+/// Measures an all-to-all and a gather among the ranks of a group, over sizes; every rank of the
+/// world calls it, of any number of groups at once.
+Link measure_link(Stream& stream, Communicator& world, Communicator& group,
+                  CalibrationEffort effort);
+
+}  // namespace bam

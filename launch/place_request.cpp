@@ -1,0 +1,96 @@
+#include "launch/place_request.h"
+
+#include "launch/command_line.h"
+#include "runtime/check.h"
+
+namespace bam {
+namespace {
+
+namespace options = boost::program_options;
+
+constexpr std::int64_t kNone = -1;
+constexpr std::int64_t kMostRanks = 1 << 20;
+constexpr std::int64_t kMostSlots = 1 << 28;
+
+int within(const char* option, std::int64_t value, std::int64_t least, std::int64_t most) {
+  check_input(value >= least && value <= most, option, ": ", value, " where a whole number from ",
+              least, " to ", most, " was expected");
+  return static_cast<int>(value);
+}
+
+/// Options that need each other, and numbers that are not whole.
+void check_together(const PlaceRequest& request) {
+  check_input(request.from.empty() == (request.moves == 0),
+              "--from and --moves: one is of no use without the other");
+  check_input(request.cluster.empty() || !request.model.empty(),
+              "--cluster: goes with --model, the run to price");
+  check_input(request.changes.empty() || !request.cluster.empty(), "--set: goes with --cluster");
+  check_input(request.attention_cost >= 0, "--attention-cost: ", request.attention_cost,
+              " where a number above 0 was expected");
+  check_input(request.length >= 0, "--sequence-length: ", request.length, " is negative");
+}
+
+}  // namespace
+
+std::optional<PlaceRequest> read_place_request(std::span<const std::string> arguments) {
+  PlaceRequest request;
+  std::int64_t ranks = 0, nodes = 1, slots = kNone, group = 0, moves = 0, seed = 1;
+  std::string shares;
+  CommandLine line{.usage = "bam plan place --loads FILE... --ranks N [--out PLAN]",
+                   .options = {},
+                   .positional = {}};
+  line.options.add_options()
+      ("loads", options::value(&request.loads.ffn)->required()->composing()->multitoken(),
+       "tokens of each FFN expert, [layer][expert]: .csv or .json, or the routing.jsonl of a run; "
+       "several files are several windows")
+      ("domain", options::value(&request.loads.domain),
+       "of a routing trace, this domain's tokens alone")
+      ("attention-loads", options::value(&request.loads.attention)->composing()->multitoken(),
+       "the same of the attention experts (default: what the loads say, else soft routing's)")
+      ("model", options::value(&request.model), "run or model config: which experts there are")
+      ("sequence-length", options::value(&request.length)->default_value(0),
+       "tokens of a sequence, for the cost of attention (default: the config's, else 2048)")
+      ("attention-cost", options::value(&request.attention_cost)->default_value(0),
+       "load of a token at an attention expert; at an FFN expert it is 1 (default: by operations)")
+      ("cluster", options::value(&request.cluster),
+       "price the plan on this cluster (a name or file, as for layouts); --model is a run config")
+      ("set", options::value(&request.changes)->composing(),
+       "override a field of the run config or, as cluster.nodes=64, of the cluster")
+      ("ranks", options::value(&ranks)->required(), "ranks of the expert-parallel group")
+      ("nodes", options::value(&nodes)->default_value(1), "nodes these ranks are on")
+      ("slots", options::value(&slots)->default_value(kNone, "one of each expert"),
+       "copies of experts on all ranks together, a layer")
+      ("rank-slots", options::value(&request.rank_slots),
+       "copies each rank has memory for: N, or N0,N1,... (default: slots / ranks, rounded up)")
+      ("speeds", options::value(&request.speeds), "of each rank, relative: S0,S1,...")
+      ("group", options::value(&group)->default_value(0),
+       "so many consecutive experts stay together on a node")
+      ("shares", options::value(&shares)->default_value("equal"),
+       "how copies divide an expert's load: equal, free")
+      ("from", options::value(&request.from), "the plan that holds now: change it, with few moves")
+      ("moves", options::value(&moves)->default_value(0),
+       "copies a layer that may move, with --from")
+      ("seed", options::value(&seed)->default_value(1),
+       "of the search: the same seed, the same plan")
+      ("out", options::value(&request.out), "file for the plan")
+      ("map", options::value(&request.map),
+       "file for a picture (SVG) of each rank's load in each layer, before and planned")
+      ("json", options::bool_switch(&request.is_json), "print JSON");
+  if (!read_command_line(std::move(line), arguments)) {
+    return std::nullopt;
+  }
+  request.ranks = within("--ranks", ranks, 1, kMostRanks);
+  request.nodes = within("--nodes", nodes, 1, request.ranks);
+  request.slots = slots == kNone ? 0 : within("--slots", slots, 1, kMostSlots);
+  request.group = within("--group", group, 0, kMostSlots);
+  request.moves = within("--moves", moves, 0, kMostSlots);
+  check_input(seed >= 0, "--seed: ", seed, " is negative");
+  request.seed = static_cast<std::uint64_t>(seed);
+  check_input(shares == "equal" || shares == "free", "--shares: ", shares,
+              " is none of equal, free");
+  request.shares = shares == "free" ? SharePolicy::kFree : SharePolicy::kEqual;
+  check_together(request);
+  return request;
+}
+
+}  // namespace bam

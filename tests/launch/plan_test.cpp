@@ -1,0 +1,255 @@
+// `bam plan`: the built program, as it is called.
+#include <gtest/gtest.h>
+
+#include "io/plan_file.h"
+#include "io/text_file.h"
+#include "tests/launch/refusal.h"
+
+namespace bam {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kPublicLayers =
+    "90,132,40,61,104,165,39,4,73,56,183,86\n"
+    "20,107,104,64,19,197,187,157,172,86,16,27\n";
+
+class Plan : public ::testing::Test {
+ protected:
+  std::string written(const std::string& name, const std::string& text) const {
+    write_file(folder_ / name, text);
+    return folder_ / name;
+  }
+  std::string loads() const { return written("loads.csv", kPublicLayers); }
+  std::string file(const std::string& name) const { return folder_ / name; }
+
+  Outcome place(const Words& more) const {
+    Words words = {"plan", "place", "--loads", loads(), "--out", file("plan")};
+    words.insert(words.end(), more.begin(), more.end());
+    return expect_code(0, alone(words));
+  }
+  void expect_refused(const Words& words, const Words& parts) const {
+    expect_refusal(alone(words), parts, folder_ / "out");
+  }
+  void expect_place_refused(const Words& more, const Words& parts) const {
+    Words words = {"plan", "place", "--loads", loads(), "--out", file("out")};
+    words.insert(words.end(), more.begin(), more.end());
+    expect_refused(words, parts);
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+TEST_F(Plan, PlacesThePublicLayersAsWellAsCanBe) {
+  const json found = json::parse(place({"--ranks", "8", "--slots", "16", "--json"}).out);
+  EXPECT_EQ(found["layers"][0]["worst"], 136);
+  EXPECT_EQ(found["layers"][1]["worst"], 172);
+  EXPECT_EQ(found["layers"][1]["bound"], 172);
+  EXPECT_EQ(found["layers"][0]["binds"], "memory");
+  const json limited = json::parse(
+      place({"--ranks", "8", "--slots", "16", "--nodes", "2", "--group", "3", "--json"}).out);
+  EXPECT_EQ(limited["layers"][0]["worst"], 151);
+  EXPECT_EQ(limited["layers"][1]["worst"], 179.5);
+}
+
+TEST_F(Plan, WhatIsPlacedIsVerified) {
+  const std::string table = place({"--ranks", "8", "--slots", "16"}).out;
+  EXPECT_NE(table.find("2 of 2 layers proven optimal"), std::string::npos) << table;
+  const std::string verdict = expect_code(0, alone({"plan", "verify", file("plan")})).out;
+  EXPECT_NE(verdict.find("layer 1: holds, bound by exhaustive search, proven"), std::string::npos)
+      << verdict;
+  expect_code(0, alone({"plan", "verify", file("plan"), "--loads", loads()}));
+}
+
+TEST_F(Plan, ThatClaimsTooMuchIsRefused) {
+  place({"--ranks", "8", "--slots", "16"});
+  const std::string plan = read_file(file("plan"));
+  std::string claim = plan;
+  const std::string bound = "bound: 172";
+  claim.replace(claim.find(bound), bound.size(), "bound: 171");
+  claim.replace(claim.find("worst: 172"), bound.size(), "worst: 171");
+  expect_refused({"plan", "verify", written("claim", claim)}, {"1 of 2 layers do not hold"});
+  expect_refused({"plan", "verify", file("plan"), "--loads",
+                  written("other.csv", "9,1,1,1,1,1,1,1,1,1,1,1\n1,1,1,1,1,1,1,1,1,1,1,1\n")},
+                 {"2 of 2 layers do not hold"});
+}
+
+TEST_F(Plan, SameInputAndSeedGiveTheSameBytes) {
+  place({"--ranks", "5", "--slots", "14", "--shares", "free"});
+  const std::string first = read_file(file("plan"));
+  place({"--ranks", "5", "--slots", "14", "--shares", "free"});
+  EXPECT_EQ(read_file(file("plan")), first);
+}
+
+TEST_F(Plan, PlacesAttentionAndFfnExpertsOfAModelTogether) {
+  const std::string model = SmallWorld::get().expert_kv();  // 4 and 4 experts
+  const Words words = {"plan",    "place",      "--loads", written("four.csv", "400,100,50,250\n"),
+                       "--model", model,        "--ranks", "3",
+                       "--out",   file("plan"), "--json"};
+  const json found = json::parse(expect_code(0, alone(words)).out);
+  EXPECT_EQ(found["attention_experts"], 4);
+  EXPECT_EQ(found["layers"][0]["attention"].size(), 4U);
+  EXPECT_EQ(found["layers"][0]["gap"], 0);
+  const ModelPlan plan = read_plan(file("plan"));
+  EXPECT_EQ(plan.loads[0][0].attention, std::vector<double>(4, 400));  // two experts a token
+  expect_code(0, alone({"plan", "verify", file("plan")}));
+}
+
+// What a run routed is what the next is planned for; the checkpoint keeps the plan.
+TEST_F(Plan, GoesFromARunsTraceIntoTheNextRun) {
+  const SmallWorld& small = SmallWorld::get();
+  expect_code(0, on_ranks(2, train(small.expert_kv(), file("first"),
+                                   settings({"training.routing_trace_every=4"}))));
+  expect_code(0, alone({"plan", "place", "--loads", file("first/routing.jsonl"), "--model",
+                        small.expert_kv(), "--ranks", "2", "--out", file("plan")}));
+  EXPECT_EQ(read_plan(file("plan")).loads[0].size(), 2U);  // 8 steps
+  expect_code(0, on_ranks(2, train(small.expert_kv(), file("second"), {"--plan", file("plan")})));
+  const json seen = json::parse(expect_code(0, alone({"inspect", file("second"), "--json"})).out);
+  const ModelPlan plan = read_plan(file("plan"));
+  for (std::size_t e = 0; e < 4; ++e) {
+    EXPECT_EQ(seen["plan"]["layers"][1]["ffn"][e], plan.layers[1].experts[4 + e].front().rank);
+  }
+  expect_refusal(on_ranks(2, train(small.expert_kv(), file("out"), {"--plan", file("nowhere")})),
+                 {"nowhere"}, file("out"));
+}
+
+TEST_F(Plan, IsExplainedAndCompared) {
+  place({"--ranks", "8", "--slots", "16"});
+  const std::string text = expect_code(0, alone({"plan", "explain", file("plan")})).out;
+  EXPECT_NE(text.find("memory binds"), std::string::npos) << text;
+  EXPECT_NE(text.find("(0.5)"), std::string::npos) << text;
+  fs::rename(file("plan"), file("before"));
+  place({"--ranks", "8", "--slots", "16", "--from", file("before"), "--moves", "2"});
+  const json diff = json::parse(
+      expect_code(0, alone({"plan", "diff", file("before"), file("plan"), "--json"})).out);
+  EXPECT_LE(diff["layers"][0]["moved"].size(), 2U);
+}
+
+const Words kPaper = {"--cluster", "dgx-h100",
+                      "--set",     "data.sequence_length=2048",
+                      "--set",     "training.sequences_per_step=512",
+                      "--set",     "training.precision=BF16"};
+
+Words priced(Words words, const Words& more = {}) {
+  words.insert(words.end(), kPaper.begin(), kPaper.end());
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+constexpr const char* kPaperModel =
+    BAM_SOURCE_DIR "/launch/recipes/models/2b-bam-expert-kv.textproto";
+
+TEST_F(Plan, RanksLayouts) {
+  const json found = json::parse(
+      expect_code(0, alone(priced({"plan", "layouts", kPaperModel, "--limit", "0", "--json"},
+                                  {"--set", "cluster.nodes=2"})))
+          .out);
+  EXPECT_EQ(found["ranks"], 16);
+  EXPECT_EQ(found["layouts"].size(), found["examined"].get<std::size_t>());
+  EXPECT_TRUE(found["layouts"][0]["fits"].get<bool>());
+  EXPECT_GT(found["layouts"][0]["step"]["seconds"].get<double>(), 0);
+  const std::string table = expect_code(0, alone(priced({"plan", "layouts", kPaperModel}))).out;
+  EXPECT_NE(table.find("Predictions"), std::string::npos) << table;
+}
+
+TEST_F(Plan, SaysWhatWouldBe) {
+  Words words = {"plan", "what-if", kPaperModel, "--json"};
+  for (const std::string& word : kPaper) {
+    words.push_back(word == "--set" ? "--given" : word);
+  }
+  words.insert(words.end(), {"--set", "cluster.nodes=4"});
+  const json found = json::parse(expect_code(0, alone(words)).out);
+  EXPECT_LT(found["changed"]["step"]["seconds"], found["as_it_is"]["step"]["seconds"]);
+}
+
+TEST_F(Plan, IsPriced) {
+  const std::string four = written("four.csv", "400,100,50,250\n");
+  const Words words = {"plan", "place",   "--loads", four,    "--model",    kPaperModel, "--ranks",
+                       "4",    "--slots", "10",      "--out", file("plan"), "--json"};
+  const json found = json::parse(expect_code(0, alone(priced(words))).out);
+  EXPECT_LT(found["costs"]["step_planned"], found["costs"]["step_before"]);
+  EXPECT_GT(found["costs"]["replicas"]["bytes"]["node"].get<double>(), 0);
+  const std::string later = written("later.csv", "100,400,250,50\n");
+  const Words again = {"plan",      "place",  "--loads",    later,     "--model",
+                       kPaperModel, "--from", file("plan"), "--moves", "3",
+                       "--ranks",   "4",      "--slots",    "10",      "--json"};
+  const json moved = json::parse(expect_code(0, alone(priced(again))).out);
+  EXPECT_GT(moved["costs"]["migration"]["replicas"], 0);
+  EXPECT_GT(moved["costs"]["migration"]["pays_after_steps"], 0);
+}
+
+TEST_F(Plan, CalibratesTheRanksItRunsOn) {
+  expect_code(0, on_ranks(2, {"plan", "calibrate", "--quick", "--out", file("here")}));
+  const Words words = {"plan",      "layouts",    SmallWorld::get().expert_kv(),
+                       "--cluster", file("here"), "--json"};
+  const json found = json::parse(expect_code(0, alone(words)).out);
+  EXPECT_EQ(found["ranks"], 2);
+  EXPECT_GT(found["layouts"][0]["step"]["seconds"].get<double>(), 0);
+}
+
+TEST_F(Plan, RefusesClustersThatAreNone) {
+  expect_refused({"plan", "layouts", kPaperModel, "--cluster", "dgx-h1000"},
+                 {"dgx-h1000", "dgx-h100"});
+  expect_refused({"plan", "layouts", kPaperModel, "--cluster", "dgx-h100"},
+                 {"training.sequences_per_step: 0"});
+  expect_refused(priced({"plan", "layouts", kPaperModel, "--set", "cluster.nodes=0"}),
+                 {"dgx-h100: nodes: 0"});
+  expect_refused(priced({"plan", "layouts", kPaperModel, "--set", "cluster.memory=0"}),
+                 {"dgx-h100: memory: 0"});
+  expect_refused({"plan", "what-if", kPaperModel, "--cluster", "dgx-h100"}, {"--set"});
+}
+
+TEST_F(Plan, DrawsAMapOfTheLoads) {
+  place({"--ranks", "8", "--slots", "16", "--map", file("map.svg")});
+  const std::string map = read_file(file("map.svg"));
+  EXPECT_TRUE(map.starts_with("<svg")) << map.substr(0, 40);
+  EXPECT_NE(map.find("planned"), std::string::npos);
+}
+
+TEST_F(Plan, RefusesLoadsThatAreNone) {
+  const auto refused = [&](const std::string& text, const std::string& part) {
+    expect_refused({"plan", "place", "--ranks", "2", "--out", file("out"), "--loads",
+                    written("bad.csv", text)},
+                   {"bad.csv", part});
+  };
+  refused("1,2\n3\n", ":2: 1 experts");
+  refused("1,nan\n", "field 2: nan");
+  refused("1,-2\n", "field 2: -2");
+  refused("0,0\n", "all loads are 0");
+}
+
+TEST_F(Plan, RefusesRanksAndMemoryThatDoNotFit) {
+  expect_place_refused({"--ranks", "0"}, {"--ranks: 0"});
+  expect_place_refused({"--ranks", "8", "--slots", "11"}, {"slots: 11", "12 experts"});
+  expect_place_refused({"--ranks", "8", "--slots", "0"}, {"--slots: 0"});
+  expect_place_refused({"--ranks", "8", "--rank-slots", "0"}, {"--rank-slots", "rank 0: 0"});
+  expect_place_refused({"--ranks", "8", "--rank-slots", "1"}, {"slots: 12", "room for 8"});
+  expect_place_refused({"--ranks", "8", "--rank-slots", "2,2"}, {"--rank-slots: 2 numbers"});
+  expect_place_refused({"--ranks", "8", "--speeds", "1,1,1,1,1,1,1,-1"}, {"--speeds: rank 7: -1"});
+  expect_place_refused({"--ranks", "8", "--nodes", "3"}, {"nodes: 3", "8 ranks"});
+  expect_place_refused({"--ranks", "8", "--nodes", "2", "--slots", "16", "--group", "5"},
+                       {"group: 5", "12 experts"});
+  expect_place_refused({"--ranks", "8", "--shares", "fair"}, {"--shares: fair"});
+  expect_place_refused({"--ranks", "8", "--from", "plan"}, {"--moves"});
+}
+
+TEST_F(Plan, RefusesAModelThatDoesNotFitTheLoads) {
+  expect_place_refused({"--ranks", "2", "--model", SmallWorld::get().expert_kv()},
+                       {"--loads: ", "where the model has"});
+  expect_place_refused({"--ranks", "2", "--model", SmallWorld::get().dense()},
+                       {"--model: a dense model"});
+}
+
+TEST_F(Plan, RefusesVerbsAndFilesThatAreNone) {
+  expect_refused({"plan"}, {"usage: bam plan"});
+  expect_refused({"plan", "guess"}, {"guess"});
+  expect_refused({"plan", "verify", "/nowhere"}, {"/nowhere"});
+  expect_refused({"plan", "verify", written("hand", "ranks: 2 layers { ffn: [0, 1] }")},
+                 {"hand: terms: missing"});
+  expect_refused({"plan", "diff", "a"}, {"usage: bam plan diff"});
+}
+
+}  // namespace
+}  // namespace bam
