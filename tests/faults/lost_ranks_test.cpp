@@ -15,6 +15,8 @@ namespace {
 
 constexpr double kOrphanSeconds = 30;
 constexpr int kEvery = 4;  // steps between checkpoints
+// Steps after which a checkpoint stands: it is written while training goes on, until the next begins.
+constexpr int kWritten = 2 * kEvery;
 
 const Words kOften = {"checkpoint.every=4", "checkpoint.keep_last=2"};
 
@@ -30,11 +32,11 @@ void expect_like_unbroken(const TrainingJob& job, FaultTally& tally) {
 TEST(F1, AKilledRankEndsTheJobWhichGoesOnFromItsCheckpoint) {
   FaultTally tally({.fault = "F1",
                     .injection = "SIGKILL of a rank",
-                    .goal = "<= 5 s, <= 4 steps lost, no orphan"});
+                    .goal = "<= 5 s, < 2 intervals (4 steps) lost, no orphan"});
   TrainingJob job(fault_trials(40, 1000), kOften);
   std::mt19937 random(1);
   while (job.checkpoint_step() < job.steps()) {
-    const std::int64_t before = job.checkpoint_step();
+    const std::int64_t before = std::max(job.checkpoint_step(), job.logged_step());
     Program program(job.command());
     if (!reaches_step(program, job, before + 6 + random() % 12)) {
       EXPECT_EQ(program.wait().code, kDone);
@@ -49,7 +51,7 @@ TEST(F1, AKilledRankEndsTheJobWhichGoesOnFromItsCheckpoint) {
                .bad_accepted = false,
                .seconds = end.seconds,
                .steps_lost = lost});
-    EXPECT_LE(lost, kEvery);
+    EXPECT_LT(lost, kWritten);
     EXPECT_LE(end.seconds, 15) << "on a machine that may be busy";
   }
   expect_like_unbroken(job, tally);
@@ -101,7 +103,7 @@ TEST(F12, AStoppedRankIsFoundAndTheJobEnds) {
   for (int i = 0; i < fault_trials(1, 10); ++i) {
     TrainingJob job(1'000'000, with_limit());
     Program program(job.command());
-    ASSERT_TRUE(reaches_step(program, job, 5));
+    ASSERT_TRUE(reaches_step(program, job, kWritten + 1));
     const std::vector<pid_t> ranks = program.children();
     const pid_t stopped = ranks[static_cast<std::size_t>(i) % ranks.size()];
     const End end = end_of(program, [&] { kill(stopped, SIGSTOP); });  // whoever wakes it

@@ -28,8 +28,9 @@ class Replicated : public ::testing::Test {
   fs::path run(const std::string& name, int ranks, const std::string& config, Words assignments,
                const std::string& placement = "") const {
     if (!placement.empty()) {
-      write_file(folder_ / (name + ".placement"), placement);
-      assignments.push_back("parallel.placement=" + (folder_ / (name + ".placement")).string());
+      // One name for all, since checkpoints are compared with their configs.
+      write_file(folder_ / "experts.placement", placement);
+      assignments.push_back("parallel.placement=" + (folder_ / "experts.placement").string());
     }
     assignments.push_back("checkpoint.every=" + std::to_string(kEvery));
     assignments.push_back("checkpoint.keep_last=0");
