@@ -3,22 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "launch/plan_loads.h"
 #include "runtime/check.h"
 
 namespace bam {
 namespace {
-
-// Operations of one token at an attention expert over those at an FFN expert, the mean over a
-// sequence.
-double attention_cost(const ModelConfig& model, std::int64_t length) {
-  const auto d = static_cast<double>(model.d_model);
-  const bool has_own_keys =
-      model.has_attention_experts() && model.mixture->attention->key_value == KeyValue::kPerExpert;
-  const double projections = 2 * (2 * d * d);
-  const double keys = has_own_keys ? 2 * (2 * d * static_cast<double>(model.kv_width())) : 0;
-  const double scores = 2 * (2 * d) * (static_cast<double>(length) + 1) / 2;
-  return (projections + keys + scores) / (3 * (2 * d * static_cast<double>(model.ffn_hidden)));
-}
 
 void add(const std::vector<double>& part, std::vector<double>& sum) {
   for (std::size_t i = 0; i < sum.size(); ++i) {
@@ -42,7 +31,7 @@ std::vector<double> attention_tokens(const LayerRouting& routing, std::size_t ex
 Replanning::Replanning(const ReplanConfig& config, const ModelConfig& model,
                        std::int64_t sequence_length)
     : config_(config),
-      terms_{.attention_cost = attention_cost(model, sequence_length),
+      terms_{.attention_cost = expert_costs(model, sequence_length).attention,
              .slots_per_rank = config.slots_per_rank,
              .moves = config.moves},
       attention_experts_(
