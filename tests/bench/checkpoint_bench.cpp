@@ -8,16 +8,15 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "io/checkpoint_reader.h"
 #include "io/checkpoint_state.h"
 #include "io/checkpoint_writer.h"
 #include "io/text_proto.h"
-#include "parallel/mpi_session.h"
 #include "runtime/check.h"
 #include "tests/bench/bench_options.h"
+#include "tests/bench/bench_session.h"
 #include "tests/bench/case_trainer.h"
 
 namespace bam::bench {
@@ -227,9 +226,7 @@ int run(Communicator& world, const Settings& settings) {
   check_input(!settings.folder.empty(), "--folder: where checkpoints are to be written");
   check_input(settings.repetitions > 0, "--repetitions: ", settings.repetitions);
   const nlohmann::json result = CheckpointBench(world, settings).run();
-  if (world.rank() == 0 && !settings.json.empty()) {
-    std::ofstream(settings.json) << result.dump(1) << '\n';
-  }
+  write_results(world, settings.json, result);
   return 0;
 }
 
@@ -250,9 +247,6 @@ int main(int count, char** arguments) {
   if (!bam::bench::read_options(count, arguments, known)) {
     return 0;
   }
-  bam::MpiSession session;
-  return session.guarded([&] {
-    bam::Communicator world = bam::Communicator::world(session);
-    return bam::bench::run(world, settings);
-  });
+  return bam::bench::on_ranks(
+      [&](bam::Communicator& world) { return bam::bench::run(world, settings); });
 }

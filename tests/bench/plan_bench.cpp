@@ -2,15 +2,14 @@
 // fullest rank, and the step's time at rates that are measured in the same run.
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "launch/calibration.h"
-#include "parallel/mpi_session.h"
 #include "parallel/planner/cost/memory_model.h"
 #include "parallel/planner/cost/step_model.h"
 #include "runtime/check.h"
 #include "tests/bench/bench_options.h"
+#include "tests/bench/bench_session.h"
 #include "tests/bench/case_trainer.h"
 
 namespace bam::bench {
@@ -139,9 +138,7 @@ int run(Communicator& world, const Settings& settings) {
       print_line(all.back());
     }
   }
-  if (world.rank() == 0 && !settings.json.empty()) {
-    std::ofstream(settings.json) << all.dump(1) << '\n';
-  }
+  write_results(world, settings.json, all);
   return 0;
 }
 
@@ -163,9 +160,6 @@ int main(int count, char** arguments) {
   if (!bam::bench::read_options(count, arguments, known)) {
     return 0;
   }
-  bam::MpiSession session;
-  return session.guarded([&] {
-    bam::Communicator world = bam::Communicator::world(session);
-    return bam::bench::run(world, settings);
-  });
+  return bam::bench::on_ranks(
+      [&](bam::Communicator& world) { return bam::bench::run(world, settings); });
 }

@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "model/flops.h"
 #include "model/memory_need.h"
-#include "parallel/mpi_session.h"
 #include "runtime/ceiling.h"
 #include "runtime/check.h"
 #include "tests/bench/bench_options.h"
+#include "tests/bench/bench_session.h"
 #include "tests/bench/case_trainer.h"
 
 namespace bam::bench {
@@ -205,9 +204,7 @@ int run(Communicator& world, const Settings& settings) {
       }
     }
   }
-  if (world.rank() == 0 && !settings.json.empty()) {
-    std::ofstream(settings.json) << all.dump(1) << '\n';
-  }
+  write_results(world, settings.json, all);
   return 0;
 }
 
@@ -231,9 +228,6 @@ int main(int count, char** arguments) {
   if (!bam::bench::read_options(count, arguments, known)) {
     return 0;
   }
-  bam::MpiSession session;
-  return session.guarded([&] {
-    bam::Communicator world = bam::Communicator::world(session);
-    return bam::bench::run(world, settings);
-  });
+  return bam::bench::on_ranks(
+      [&](bam::Communicator& world) { return bam::bench::run(world, settings); });
 }
