@@ -207,16 +207,15 @@ RowRates measure_rows(Stream& stream, Communicator& world, CalibrationEffort eff
     return bytes / measured(stream, world, sizes, run);
   };
   const auto bytes = static_cast<double>(a.bytes());
-  const AdamwStep step{1e-3, 0.9, 0.95, 1e-8, 0.1, 1, 1};
+  const AdamwStep step{1e-3, 0.9, 0.95, 1e-8, 1, 1};
+  const std::vector<AdamwPiece> weights = {{a, b, c, d, 0.1}};
   return {.copy = rate(2 * bytes, [&](int) { copy(stream, a, b); }),
           .activation = rate(3 * bytes, [&](int) { swiglu(stream, a, b, c); }),
           .loss = rate(2 * static_cast<double>(logits.bytes()),
                        [&](int) {
                          cross_entropy_with_gradient(stream, logits, targets, 1, losses, logits);
                        }),
-          .optimizer = rate(7 * bytes, [&](int) {
-            adamw(stream, step, a.span<float>(), b.span<float>(), c.span<float>(), d.span<float>());
-          })};
+          .optimizer = rate(7 * bytes, [&](int) { adamw(stream, step, weights); })};
 }
 
 Link measure_link(Stream& stream, Communicator& world, Communicator& group,

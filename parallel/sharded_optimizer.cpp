@@ -18,10 +18,6 @@ Tensor tile_of(const Tensor& whole, const Tile& tile) {
 
 constexpr double kLargestNorm = 1e18;
 
-std::span<float> row_of(const Tensor& rows, std::int64_t row) {
-  return rows.slice(row, row + 1).span<float>();
-}
-
 std::vector<int> all_of(const Communicator& group) {
   std::vector<int> ranks(static_cast<std::size_t>(group.size()));
   std::iota(ranks.begin(), ranks.end(), 0);
@@ -44,7 +40,7 @@ std::vector<int> holders(const Placement& placement, const ParameterSpec& spec, 
 ShardedOptimizer::ShardedOptimizer(Stream& stream, ParameterStore& store, Communicator& world,
                                    Communicator& data_group, const Placement& placement,
                                    OptimizerSettings settings)
-    : store_(store), world_(world), settings_(std::move(settings)) {
+    : stream_(stream), store_(store), world_(world), settings_(std::move(settings)) {
   const int own_rank = world.rank() % placement.ranks;
   shards_.push_back(deal(stream, world, [&](const ParameterSpec& spec) {
     return spec.is_expert() ? std::vector<int>() : all_of(world);
@@ -65,7 +61,7 @@ ShardedOptimizer::Shard ShardedOptimizer::deal(Stream& stream, Communicator& gro
   std::vector<Piece> pieces;
   for (const SharedTile& tile : tiles) {
     if (tile.parameter != nullptr) {
-      pieces.push_back({tile, {}, {}});
+      pieces.push_back({tile, {}, {}, {}, {}});
       if (tile.owner == group.rank()) {
         take_state(stream, pieces.back());
       }
@@ -120,6 +116,7 @@ void ShardedOptimizer::gradients_ready(Stream& stream,
 
 ShardedOptimizer::StepResult ShardedOptimizer::step(Stream& stream, double learning_rate,
                                                     std::int64_t step, bool loss_is_finite) {
+  forget_views();
   for (Shard& shard : shards_) {
     shard.gradients.finish(stream);
   }
@@ -135,11 +132,7 @@ ShardedOptimizer::StepResult ShardedOptimizer::step(Stream& stream, double learn
   const double scale = clips ? settings_.clip_norm / result.gradient_norm : 1.0;
   std::vector<Pending> published;  // one shard's new weights travel while the next is updated
   for (Shard& shard : shards_) {
-    for (Piece& piece : shard.pieces) {
-      if (!piece.moments.empty()) {
-        update(stream, piece, learning_rate, scale, step);
-      }
-    }
+    update(stream, shard, learning_rate, scale, step);
     published.push_back(start_publishing(stream, shard, Which::kTrained));
   }
   for (Pending& pending : published) {
@@ -149,29 +142,36 @@ ShardedOptimizer::StepResult ShardedOptimizer::step(Stream& stream, double learn
 }
 
 double ShardedOptimizer::squared_gradient_norm(Stream& stream) {
-  double squares = 0;
+  std::vector<Tensor> gradients;
   for (const Shard& shard : shards_) {
     for (const Piece& piece : shard.pieces) {
       if (!piece.moments.empty()) {
-        squares += squared_norm(stream, tile_of(piece.parameter->gradient, piece.tile));
+        gradients.push_back(tile_of(piece.parameter->gradient, piece.tile));
       }
     }
   }
-  return squares;
+  return squared_norm(stream, gradients);
 }
 
-void ShardedOptimizer::update(Stream& stream, Piece& piece, double learning_rate, double scale,
-                              std::int64_t step) {
-  const AdamwStep coefficients{
-      .learning_rate = learning_rate,
-      .beta1 = settings_.beta1,
-      .beta2 = settings_.beta2,
-      .epsilon = settings_.epsilon,
-      .weight_decay = decays(piece.parameter->spec) ? settings_.weight_decay : 0,
-      .gradient_scale = scale,
-      .step = step};
-  adamw(stream, coefficients, tile_of(piece.parameter->gradient, piece.tile).span<float>(),
-        piece.master.span<float>(), row_of(piece.moments, 0), row_of(piece.moments, 1));
+void ShardedOptimizer::update(Stream& stream, const Shard& shard, double learning_rate,
+                              double scale, std::int64_t step) {
+  const AdamwStep coefficients{.learning_rate = learning_rate,
+                               .beta1 = settings_.beta1,
+                               .beta2 = settings_.beta2,
+                               .epsilon = settings_.epsilon,
+                               .gradient_scale = scale,
+                               .step = step};
+  std::vector<AdamwPiece> owned;
+  for (const Piece& piece : shard.pieces) {
+    if (!piece.moments.empty()) {
+      owned.push_back({.gradient = tile_of(piece.parameter->gradient, piece.tile),
+                       .weight = piece.master,
+                       .first_moment = piece.moments.slice(0, 1),
+                       .second_moment = piece.moments.slice(1, 2),
+                       .weight_decay = decays(piece.parameter->spec) ? settings_.weight_decay : 0});
+    }
+  }
+  adamw(stream, coefficients, owned);
 }
 
 bool ShardedOptimizer::decays(const ParameterSpec& spec) const {
@@ -184,10 +184,13 @@ void ShardedOptimizer::for_each_owned_tile(const std::function<void(const OwnedT
       if (piece.owner != shard.group->rank()) {
         continue;
       }
-      OwnedTile owned{piece.tile, piece.master.span<float>(), {}, {}};
+      piece.seen_master = HostView(stream_, piece.master);
+      OwnedTile owned{piece.tile, piece.seen_master.values(), {}, {}};
       if (!piece.moments.empty()) {
-        owned.first_moment = row_of(piece.moments, 0);
-        owned.second_moment = row_of(piece.moments, 1);
+        piece.seen_moments = HostView(stream_, piece.moments);
+        const std::span<float> moments = piece.seen_moments.values();
+        owned.first_moment = moments.first(moments.size() / 2);
+        owned.second_moment = moments.last(moments.size() / 2);
       }
       visit(owned);
     }
@@ -203,7 +206,21 @@ void ShardedOptimizer::forget() {
 
 void ShardedOptimizer::publish(Stream& stream) {
   for (Shard& shard : shards_) {
+    for (Piece& piece : shard.pieces) {
+      piece.seen_master.write_back(stream);
+      piece.seen_moments.write_back(stream);
+    }
     start_publishing(stream, shard, Which::kAll).wait(stream);
+  }
+  forget_views();
+}
+
+void ShardedOptimizer::forget_views() {
+  for (Shard& shard : shards_) {
+    for (Piece& piece : shard.pieces) {
+      piece.seen_master = HostView();
+      piece.seen_moments = HostView();
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "model/parameter_store.h"
 #include "parallel/gradient_sum.h"
+#include "runtime/host.h"
 
 namespace bam {
 
@@ -50,7 +51,8 @@ class ShardedOptimizer {
   /// skipped.
   StepResult step(Stream& stream, double learning_rate, std::int64_t step, bool loss_is_finite);
 
-  /// Visits this rank's tiles, to save them or to set them (then call publish).
+  /// Visits this rank's tiles, to save them or to set them (then call publish). What a visitor gets
+  /// lives until the next publish or step.
   void for_each_owned_tile(const std::function<void(const OwnedTile&)>& visit);
   /// Copies the owned fp32 weights into the store, rounded to its dtype, on every rank.
   void publish(Stream& stream);
@@ -65,6 +67,8 @@ class ShardedOptimizer {
   struct Piece : SharedTile {
     Tensor master;   // (elements) fp32; the store's own elements where they are fp32
     Tensor moments;  // (2, elements) fp32; empty where frozen or owned elsewhere
+    HostView seen_master;  // what a visitor was given
+    HostView seen_moments;
   };
   enum class Which { kAll, kTrained };
   struct Shard {  // weights whose copies are told of within one group
@@ -79,10 +83,14 @@ class ShardedOptimizer {
   std::vector<SharedTile> tiles_with_owners(const HoldersOf& holders_of);
   static void take_state(Stream& stream, Piece& piece);
   double squared_gradient_norm(Stream& stream);
-  void update(Stream& stream, Piece& piece, double learning_rate, double scale, std::int64_t step);
+  void update(Stream& stream, const Shard& shard, double learning_rate, double scale,
+              std::int64_t step);
   [[nodiscard]] Pending start_publishing(Stream& stream, Shard& shard, Which which);
   bool decays(const ParameterSpec& spec) const;
 
+  void forget_views();
+
+  Stream& stream_;
   ParameterStore& store_;
   Communicator& world_;
   OptimizerSettings settings_;

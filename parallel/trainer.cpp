@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/host.h"
+
 namespace bam {
 
 Trainer::Parts::Parts(Stream& stream, Communicator& world, Layout& layout,
@@ -39,7 +41,7 @@ void Trainer::draw_weights(std::uint64_t seed) {
   optimizer().for_each_owned_tile([&](const OwnedTile& owned) {
     const ParameterSpec& spec = store().specs()[static_cast<std::size_t>(owned.tile.spec)];
     const Tensor values = initial_values(stream_, spec, seed, owned.tile.begin, owned.tile.end);
-    std::ranges::copy(values.span<float>(), owned.weight.begin());
+    to_host(stream_, values, std::as_writable_bytes(owned.weight));
   });
   optimizer().publish(stream_);
 }

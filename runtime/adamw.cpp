@@ -1,7 +1,7 @@
 #include "runtime/adamw.h"
 
 #include "runtime/check.h"
-#include "runtime/cpu/kernels.h"
+#include "runtime/kernels.h"
 
 namespace bam {
 namespace {
@@ -10,16 +10,19 @@ constexpr double kOperationsPerWeight = 12;
 
 }  // namespace
 
-void adamw(Stream& stream, const AdamwStep& step, std::span<const float> gradient,
-           std::span<float> weight, std::span<float> first_moment, std::span<float> second_moment) {
+void adamw(Stream& stream, const AdamwStep& step, std::span<const AdamwPiece> pieces) {
   const Traced traced(stream, Activity::kOptimizer, "adamw");
-  const std::size_t size = weight.size();
-  check(gradient.size() == size && first_moment.size() == size && second_moment.size() == size,
-        "adamw of ", size, " weights with ", gradient.size(), " gradients, ", first_moment.size(),
-        " and ", second_moment.size(), " moments");
   check(step.step >= 1, "adamw step ", step.step, ": the first is 1");
-  stream.count_operations(kOperationsPerWeight * static_cast<double>(size));
-  cpu::adamw(stream, step, gradient, weight, first_moment, second_moment);
+  for (const AdamwPiece& piece : pieces) {
+    stream.count_operations(kOperationsPerWeight * static_cast<double>(piece.weight.elements()));
+    for (const Tensor* part : {&piece.gradient, &piece.first_moment, &piece.second_moment}) {
+      check(part->elements() == piece.weight.elements() && part->dtype() == DType::kFloat32 &&
+                piece.weight.dtype() == DType::kFloat32,
+            "adamw of weights ", name_of(piece.weight.dtype()), " ", text_of(piece.weight.shape()),
+            " with ", name_of(part->dtype()), " ", text_of(part->shape()));
+    }
+  }
+  kernels_of(stream).adamw(stream, step, pieces);
 }
 
 }  // namespace bam

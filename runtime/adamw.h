@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "runtime/stream.h"
+#include "runtime/tensor.h"
 
 namespace bam {
 
@@ -12,15 +12,21 @@ struct AdamwStep {
   double beta1;
   double beta2;
   double epsilon;
-  double weight_decay;     // 0 for weights that do not decay
-  double gradient_scale;   // clipping: the gradient is multiplied by this
-  std::int64_t step;       // 1 for the first: bias correction
+  double gradient_scale;  // clipping: the gradient is multiplied by this
+  std::int64_t step;      // 1 for the first: bias correction
 };
 
-/// m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
-/// w -= lr * (m^ / (sqrt(v^) + epsilon) + weight_decay * w), m^ and v^ bias-corrected.
-/// One pass; all spans of one length.
-void adamw(Stream& stream, const AdamwStep& step, std::span<const float> gradient,
-           std::span<float> weight, std::span<float> first_moment, std::span<float> second_moment);
+/// Elements that one step updates; the tensors are fp32 and of one size.
+struct AdamwPiece {
+  Tensor gradient;
+  Tensor weight;
+  Tensor first_moment;
+  Tensor second_moment;
+  double weight_decay;  // 0 for weights that do not decay
+};
+
+/// Of every piece m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
+/// w -= lr * (m^ / (sqrt(v^) + epsilon) + weight_decay * w), m^ and v^ bias-corrected. One pass.
+void adamw(Stream& stream, const AdamwStep& step, std::span<const AdamwPiece> pieces);
 
 }  // namespace bam

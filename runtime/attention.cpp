@@ -1,23 +1,26 @@
 #include "runtime/attention.h"
 
 #include "runtime/check.h"
-#include "runtime/cpu/kernels.h"
+#include "runtime/kernels.h"
 
 namespace bam {
 namespace {
 
 void check_matrix(const Tensor& tensor, DType dtype, std::int64_t rows, std::int64_t cols,
                   const char* what) {
-  check(tensor.dtype() == dtype && tensor.rows() == rows && tensor.cols() == cols, "attention: ",
-        what, " is ", name_of(tensor.dtype()), " ", text_of(tensor.shape()), " instead of ",
-        name_of(dtype), " (", rows, ", ", cols, ")");
+  check(tensor.dtype() == dtype && tensor.rows() == rows && tensor.cols() == cols,
+        "attention: ", what, " is ", name_of(tensor.dtype()), " ", text_of(tensor.shape()),
+        " instead of ", name_of(dtype), " (", rows, ", ", cols, ")");
 }
 
 void check_places(const AttentionShape& shape, const Tensor& query_rows,
                   const Tensor& document_starts) {
-  const std::span<const std::int32_t> starts = document_starts.span<std::int32_t>();
-  check(static_cast<std::int64_t>(starts.size()) == shape.keys(), "attention: ", starts.size(),
+  check(document_starts.elements() == shape.keys(), "attention: ", document_starts.elements(),
         " document starts for ", shape.keys(), " keys");
+  if (!document_starts.is_on_host()) {
+    return;
+  }
+  const std::span<const std::int32_t> starts = document_starts.span<std::int32_t>();
   std::int32_t last = -1;
   std::int32_t last_start = 0;
   for (const std::int32_t row : query_rows.span<std::int32_t>()) {
@@ -59,7 +62,7 @@ void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, con
   check_matrix(out, q.dtype(), q.rows(), q.cols(), "out");
   check_matrix(log_sums, DType::kFloat32, q.rows(), shape.heads, "log_sums");
   stream.count_operations(4.0 * attended(shape, query_rows));
-  cpu::attention(stream, shape, q, k, v, query_rows, document_starts, out, log_sums);
+  kernels_of(stream).attention(stream, shape, q, k, v, query_rows, document_starts, out, log_sums);
 }
 
 void attention_backward(Stream& stream, const AttentionShape& shape, const Tensor& q,
@@ -75,8 +78,8 @@ void attention_backward(Stream& stream, const AttentionShape& shape, const Tenso
   check_matrix(dk, q.dtype(), k.rows(), k.cols(), "dk");
   check_matrix(dv, q.dtype(), v.rows(), v.cols(), "dv");
   stream.count_operations(10.0 * attended(shape, query_rows));
-  cpu::attention_backward(stream, shape, q, k, v, query_rows, document_starts, out, log_sums, d_out,
-                          dq, dk, dv);
+  kernels_of(stream).attention_backward(stream, shape, q, k, v, query_rows, document_starts, out,
+                                        log_sums, d_out, dq, dk, dv);
 }
 
 }  // namespace bam

@@ -26,6 +26,7 @@ double rate_of(Stream& stream, DType dtype, ProductShape shape, int repeats) {
   for (int i = 0; i < repeats + 1; ++i) {
     const auto start = std::chrono::steady_clock::now();
     matmul(stream, a, transposed(b), c);
+    stream.synchronise();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     best = std::max(best, 2.0 * static_cast<double>(shape.m * shape.k * shape.n) / seconds.count());
   }
@@ -36,13 +37,14 @@ double rate_of(Stream& stream, DType dtype, ProductShape shape, int repeats) {
 
 double measure_ceiling(Stream& stream, DType dtype, CeilingEffort effort) {
   const std::vector<ProductShape> quick = {{1024, 512, 512}, {2048, 128, 512}, {1024, 1024, 1024}};
-  const std::vector<ProductShape> thorough = {{1024, 512, 512},   {2048, 128, 512},
-                                              {1024, 1024, 1024}, {4096, 512, 512},
-                                              {4096, 512, 2048},  {4096, 2048, 512},
-                                              {2048, 2048, 2048}};
+  const std::vector<ProductShape> thorough = {
+      {1024, 512, 512},  {2048, 128, 512},  {1024, 1024, 1024}, {4096, 512, 512},
+      {4096, 512, 2048}, {4096, 2048, 512}, {2048, 2048, 2048}};
+  const std::vector<ProductShape> on_gpu = {{4096, 4096, 4096}, {8192, 8192, 8192}};
   const bool is_quick = effort == CeilingEffort::kQuick;
+  const std::vector<ProductShape>& on_cpu = is_quick ? quick : thorough;
   double best = 0;
-  for (const ProductShape& shape : is_quick ? quick : thorough) {
+  for (const ProductShape& shape : stream.device() == DeviceKind::kCuda ? on_gpu : on_cpu) {
     best = std::max(best, rate_of(stream, dtype, shape, is_quick ? 3 : 8));
   }
   return best;

@@ -1,7 +1,7 @@
 #include "runtime/cross_entropy.h"
 
 #include "runtime/check.h"
-#include "runtime/cpu/kernels.h"
+#include "runtime/kernels.h"
 
 namespace bam {
 namespace {
@@ -12,6 +12,9 @@ void check_losses(const Tensor& logits, const Tensor& targets, const Tensor& los
         "cross entropy of ", name_of(logits.dtype()), " ", text_of(logits.shape()), " with ",
         targets.elements(), " targets into ", name_of(losses.dtype()), " ",
         text_of(losses.shape()));
+  if (!targets.is_on_host()) {
+    return;
+  }
   for (const std::int32_t target : targets.span<std::int32_t>()) {
     check(target == kNotScored || (0 <= target && target < logits.cols()), "target ", target,
           " in a vocabulary of ", logits.cols());
@@ -24,7 +27,7 @@ void cross_entropy(Stream& stream, const Tensor& logits, const Tensor& targets,
                    const Tensor& losses) {
   const Traced traced(stream, Activity::kRows, "cross_entropy");
   check_losses(logits, targets, losses);
-  cpu::cross_entropy(stream, logits, targets, losses);
+  kernels_of(stream).cross_entropy(stream, logits, targets, losses);
 }
 
 void cross_entropy_with_gradient(Stream& stream, const Tensor& logits, const Tensor& targets,
@@ -34,7 +37,7 @@ void cross_entropy_with_gradient(Stream& stream, const Tensor& logits, const Ten
   check(d_logits.shape() == logits.shape() && d_logits.dtype() != DType::kInt32,
         "cross entropy gradient ", name_of(d_logits.dtype()), " ", text_of(d_logits.shape()),
         " of logits ", text_of(logits.shape()));
-  cpu::cross_entropy_with_gradient(stream, logits, targets, scale, losses, d_logits);
+  kernels_of(stream).cross_entropy_with_gradient(stream, logits, targets, scale, losses, d_logits);
 }
 
 }  // namespace bam

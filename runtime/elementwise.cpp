@@ -1,13 +1,19 @@
 #include "runtime/elementwise.h"
 
 #include "runtime/check.h"
-#include "runtime/cpu/kernels.h"
+#include "runtime/kernels.h"
 
 namespace bam {
 
 void fill_zero(Stream& stream, const Tensor& out) {
   const Traced traced(stream, Activity::kRows, "fill_zero");
-  cpu::fill_zero(stream, out);
+  kernels_of(stream).fill_zero(stream, out);
+}
+
+void fill(Stream& stream, const Tensor& out, float value) {
+  const Traced traced(stream, Activity::kRows, "fill");
+  check(out.dtype() == DType::kFloat32, "filling ", name_of(out.dtype()), " with ", value);
+  kernels_of(stream).fill(stream, out, value);
 }
 
 void copy(Stream& stream, const Tensor& from, const Tensor& to) {
@@ -16,7 +22,7 @@ void copy(Stream& stream, const Tensor& from, const Tensor& to) {
         text_of(to.shape()));
   check((from.dtype() == DType::kInt32) == (to.dtype() == DType::kInt32), "copy of ",
         name_of(from.dtype()), " to ", name_of(to.dtype()));
-  cpu::copy(stream, from, to);
+  kernels_of(stream).copy(stream, from, to);
 }
 
 void add(Stream& stream, const Tensor& part, const Tensor& sum) {
@@ -25,19 +31,21 @@ void add(Stream& stream, const Tensor& part, const Tensor& sum) {
             part.dtype() != DType::kInt32,
         "adding ", name_of(part.dtype()), " ", text_of(part.shape()), " to ", name_of(sum.dtype()),
         " ", text_of(sum.shape()));
-  cpu::add(stream, part, sum);
+  kernels_of(stream).add(stream, part, sum);
 }
 
-double squared_norm(Stream& stream, const Tensor& values) {
+double squared_norm(Stream& stream, std::span<const Tensor> tensors) {
   const Traced traced(stream, Activity::kOptimizer, "squared_norm");
-  check(values.dtype() == DType::kFloat32, "squared_norm of ", name_of(values.dtype()));
-  return cpu::squared_norm(stream, values);
+  for (const Tensor& values : tensors) {
+    check(values.dtype() == DType::kFloat32, "squared_norm of ", name_of(values.dtype()));
+  }
+  return kernels_of(stream).squared_norm(stream, tensors);
 }
 
 bool all_finite(Stream& stream, const Tensor& values) {
   const Traced traced(stream, Activity::kOptimizer, "all_finite");
   check(values.dtype() == DType::kFloat32, "all_finite of ", name_of(values.dtype()));
-  return cpu::all_finite(stream, values);
+  return kernels_of(stream).all_finite(stream, values);
 }
 
 void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
@@ -50,7 +58,7 @@ void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::in
             factors.dtype() == DType::kFloat32,
         "scale_rows: column ", column, " of factors ", text_of(factors.shape()), " for rows ",
         text_of(in.shape()));
-  cpu::scale_rows(stream, in, factors, column, out);
+  kernels_of(stream).scale_rows(stream, in, factors, column, out);
 }
 
 void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& dots,
@@ -63,7 +71,7 @@ void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& do
             dots.dtype() == DType::kFloat32,
         "dot_rows: column ", column, " of ", text_of(dots.shape()), " for rows ",
         text_of(a.shape()));
-  cpu::dot_rows(stream, a, b, dots, column);
+  kernels_of(stream).dot_rows(stream, a, b, dots, column);
 }
 
 }  // namespace bam

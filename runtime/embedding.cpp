@@ -1,7 +1,7 @@
 #include "runtime/embedding.h"
 
 #include "runtime/check.h"
-#include "runtime/cpu/kernels.h"
+#include "runtime/kernels.h"
 
 namespace bam {
 namespace {
@@ -10,6 +10,9 @@ void check_rows(const Tensor& tokens, const Tensor& table, const Tensor& x) {
   check(x.dtype() == DType::kFloat32 && x.rows() == tokens.elements() && x.cols() == table.cols(),
         "embedding of ", tokens.elements(), " tokens from ", text_of(table.shape()), " into ",
         name_of(x.dtype()), " ", text_of(x.shape()));
+  if (!tokens.is_on_host()) {
+    return;
+  }
   for (const std::int32_t token : tokens.span<std::int32_t>()) {
     check(0 <= token && token < table.rows(), "token ", token, " in a vocabulary of ",
           table.rows());
@@ -22,7 +25,7 @@ void embedding(Stream& stream, const Tensor& tokens, const Tensor& table, const 
   const Traced traced(stream, Activity::kRows, "embedding");
   check(table.dtype() != DType::kInt32, "embedding table of ", name_of(table.dtype()));
   check_rows(tokens, table, x);
-  cpu::embedding(stream, tokens, table, x);
+  kernels_of(stream).embedding(stream, tokens, table, x);
 }
 
 void embedding_backward(Stream& stream, const Tensor& tokens, const Tensor& dx,
@@ -31,7 +34,7 @@ void embedding_backward(Stream& stream, const Tensor& tokens, const Tensor& dx,
   check(table_gradient.dtype() == DType::kFloat32, "embedding gradient of ",
         name_of(table_gradient.dtype()));
   check_rows(tokens, table_gradient, dx);
-  cpu::embedding_backward(stream, tokens, dx, table_gradient);
+  kernels_of(stream).embedding_backward(stream, tokens, dx, table_gradient);
 }
 
 }  // namespace bam

@@ -1,7 +1,7 @@
 #include "runtime/layer_norm.h"
 
 #include "runtime/check.h"
-#include "runtime/cpu/kernels.h"
+#include "runtime/kernels.h"
 
 namespace bam {
 namespace {
@@ -23,7 +23,7 @@ void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double ep
                 const Tensor& h, const Tensor& statistics) {
   const Traced traced(stream, Activity::kRows, "layer_norm");
   check_norm(x, weight, h, statistics);
-  cpu::layer_norm(stream, x, weight, epsilon, h, statistics);
+  kernels_of(stream).layer_norm(stream, x, weight, epsilon, h, statistics);
 }
 
 void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
@@ -33,11 +33,11 @@ void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
   check_norm(x, weight, dh, statistics);
   check(dx.dtype() == DType::kFloat32 && dx.shape() == x.shape(), "layer norm dx ",
         text_of(dx.shape()), " for ", text_of(x.shape()));
-  check(weight_gradient.empty() || (weight_gradient.dtype() == DType::kFloat32 &&
-                                    weight_gradient.elements() == x.cols()),
+  check(weight_gradient.empty() ||
+            (weight_gradient.dtype() == DType::kFloat32 && weight_gradient.elements() == x.cols()),
         "layer norm weight gradient ", text_of(weight_gradient.shape()), " for ",
         text_of(x.shape()));
-  cpu::layer_norm_backward(stream, x, weight, statistics, dh, dx, weight_gradient);
+  kernels_of(stream).layer_norm_backward(stream, x, weight, statistics, dh, dx, weight_gradient);
 }
 
 }  // namespace bam

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "runtime/check.h"
+#include "runtime/cuda/device.h"
 
 namespace bam {
 namespace {
@@ -23,15 +24,19 @@ std::size_t rounded(std::size_t bytes) {
   return (least + unit - 1) / unit * unit;
 }
 
+void* allocate_host(std::size_t size) {
+  const bool large = size >= kHugePage;
+  void* block = std::aligned_alloc(large ? kHugePage : kAlignment,
+                                   large ? (size + kHugePage - 1) / kHugePage * kHugePage : size);
+  if (large && block != nullptr) {
+    madvise(block, size, MADV_HUGEPAGE);  // fewer page faults; a refusal costs only speed
+  }
+  return block;
+}
+
 }  // namespace
 
-Memory::~Memory() {
-  for (auto& [size, blocks] : free_) {
-    for (void* block : blocks) {
-      std::free(block);
-    }
-  }
-}
+Memory::~Memory() { release_free(); }
 
 void* Memory::take(std::size_t bytes) {
   const std::size_t size = rounded(bytes);
@@ -43,15 +48,34 @@ void* Memory::take(std::size_t bytes) {
     found->second.pop_back();
     return block;
   }
-  const bool large = size >= kHugePage;
-  void* block = std::aligned_alloc(large ? kHugePage : kAlignment,
-                                   large ? (size + kHugePage - 1) / kHugePage * kHugePage : size);
-  check(block != nullptr, "out of memory: asked for ", size, " bytes with ", held_, " held");
-  if (large) {
-    madvise(block, size, MADV_HUGEPAGE);  // fewer page faults; a refusal costs only speed
-  }
+  void* block = allocate(size);
+  check(block != nullptr, "out of ", name_of(device_), " memory: asked for ", size, " bytes with ",
+        held_, " held");
   held_ += size;
   return block;
+}
+
+// A GPU's memory is too small to hold on to blocks of sizes no longer asked for.
+void* Memory::allocate(std::size_t size) {
+  if (device_ == DeviceKind::kCpu) {
+    return allocate_host(size);
+  }
+  void* block = cuda::allocate(size);
+  if (block == nullptr) {
+    release_free();
+    block = cuda::allocate(size);
+  }
+  return block;
+}
+
+void Memory::release_free() {
+  for (auto& [size, blocks] : free_) {
+    for (void* block : blocks) {
+      device_ == DeviceKind::kCpu ? std::free(block) : cuda::release(block);
+      held_ -= size;
+    }
+  }
+  free_.clear();
 }
 
 void Memory::give(void* block, std::size_t bytes) {

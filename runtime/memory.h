@@ -5,16 +5,21 @@
 #include <mutex>
 #include <vector>
 
+#include "runtime/device.h"
+
 namespace bam {
 
 /// Hands out a device's memory and keeps what comes back, so that a training step touches no fresh
-/// pages. Outlives every tensor made from it.
+/// pages. A block that comes back is handed out again before the work that used it need be over, so
+/// on a GPU one memory serves one compute stream. Outlives every tensor made from it.
 class Memory {
  public:
-  Memory() = default;
+  explicit Memory(DeviceKind device = DeviceKind::kCpu) : device_(device) {}
   ~Memory();
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
+
+  DeviceKind device() const { return device_; }
 
   /// At least `bytes` bytes, aligned to 64. Throws Error, with the sizes, when there is no more.
   void* take(std::size_t bytes);
@@ -29,6 +34,10 @@ class Memory {
   void reset_peak();
 
  private:
+  void* allocate(std::size_t size);
+  void release_free();
+
+  DeviceKind device_;
   mutable std::mutex mutex_;
   std::map<std::size_t, std::vector<void*>> free_;  // by rounded size
   std::size_t in_use_ = 0;

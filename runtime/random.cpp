@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "runtime/check.h"
+#include "runtime/host.h"
 
 namespace bam {
 namespace {
@@ -51,10 +52,10 @@ Random::Random(std::uint64_t seed, std::string_view name)
       name_hash_(hash_of(name)) {}
 
 std::array<std::uint32_t, 4> Random::block(std::uint64_t counter) const {
-  return philox4x32({static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
-                     static_cast<std::uint32_t>(name_hash_),
-                     static_cast<std::uint32_t>(name_hash_ >> 32)},
-                    key_);
+  return philox4x32(
+      {static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
+       static_cast<std::uint32_t>(name_hash_), static_cast<std::uint32_t>(name_hash_ >> 32)},
+      key_);
 }
 
 std::uint64_t Random::word64(std::uint64_t index) const {
@@ -67,10 +68,10 @@ double Random::uniform(std::uint64_t index) const {
   return static_cast<double>(word64(index) >> 11) * 0x1p-53;
 }
 
-void fill_normal(Stream& /*stream*/, const Random& random, double deviation, std::int64_t first,
-                 const Tensor& out) {
-  float* values = out.data<float>();
-  const std::int64_t count = out.elements();
+namespace {
+
+void draw_normal(const Random& random, double deviation, std::int64_t first, float* values,
+                 std::int64_t count) {
 #pragma omp parallel for schedule(static)
   for (std::int64_t i = 0; i < count; ++i) {
     const auto position = static_cast<std::uint64_t>(first + i);
@@ -79,6 +80,20 @@ void fill_normal(Stream& /*stream*/, const Random& random, double deviation, std
     const double unit = position % 2 == 0 ? std::cos(angle) : std::sin(angle);
     values[i] = static_cast<float>(deviation * radius * unit);
   }
+}
+
+}  // namespace
+
+// A GPU gets its values from the host, so that they are the CPU's to the last bit.
+void fill_normal(Stream& stream, const Random& random, double deviation, std::int64_t first,
+                 const Tensor& out) {
+  if (out.is_on_host()) {
+    draw_normal(random, deviation, first, out.data<float>(), out.elements());
+    return;
+  }
+  std::vector<float> drawn(static_cast<std::size_t>(out.elements()));
+  draw_normal(random, deviation, first, drawn.data(), out.elements());
+  to_device(stream, drawn, out);
 }
 
 Permutation::Permutation(const Random& random, std::uint64_t epoch, std::uint64_t size)

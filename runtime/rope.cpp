@@ -4,24 +4,37 @@
 #include <cmath>
 
 #include "runtime/check.h"
-#include "runtime/cpu/kernels.h"
+#include "runtime/host.h"
+#include "runtime/kernels.h"
 
 namespace bam {
+namespace {
+
+void check_positions(const Tensor& positions, std::int64_t rows) {
+  if (!positions.is_on_host()) {
+    return;
+  }
+  for (const std::int32_t position : positions.span<std::int32_t>()) {
+    check(0 <= position && position < rows, "rope: position ", position, " with a table of ", rows);
+  }
+}
+
+}  // namespace
 
 Tensor rope_table(Stream& stream, std::int64_t positions, std::int64_t head_dim, double theta) {
   check(head_dim > 0 && head_dim % 2 == 0, "rope: head dimension ", head_dim, " is not even");
   const std::int64_t pairs = head_dim / 2;
-  Tensor table(stream, {positions, pairs, 2}, DType::kFloat32);
+  std::vector<float> table(static_cast<std::size_t>(positions * head_dim));
   for (std::int64_t p = 0; p < positions; ++p) {
     for (std::int64_t i = 0; i < pairs; ++i) {
       const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(head_dim);
       const double angle = static_cast<double>(p) * std::pow(theta, exponent);
-      float* entry = table.data<float>() + (p * pairs + i) * 2;
+      float* entry = table.data() + (p * pairs + i) * 2;
       entry[0] = static_cast<float>(std::cos(angle));
       entry[1] = static_cast<float>(std::sin(angle));
     }
   }
-  return table;
+  return to_device(stream, {positions, pairs, 2}, table);
 }
 
 void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor& table,
@@ -33,11 +46,8 @@ void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor
         " ", text_of(x.shape()), " with heads of ", table.cols());
   check(positions.elements() == x.rows(), "rope: ", positions.elements(), " positions for ",
         text_of(x.shape()));
-  for (const std::int32_t position : positions.span<std::int32_t>()) {
-    check(0 <= position && position < table.rows(), "rope: position ", position,
-          " with a table of ", table.rows());
-  }
-  cpu::rope(stream, x, positions, table, rotation);
+  check_positions(positions, table.rows());
+  kernels_of(stream).rope(stream, x, positions, table, rotation);
 }
 
 }  // namespace bam

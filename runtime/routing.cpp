@@ -1,7 +1,7 @@
 #include "runtime/routing.h"
 
 #include "runtime/check.h"
-#include "runtime/cpu/kernels.h"
+#include "runtime/kernels.h"
 
 namespace bam {
 namespace {
@@ -17,6 +17,9 @@ void check_log_sums(const Tensor& log_sums, std::int64_t rows) {
 }
 
 void check_indices(const Tensor& indices, std::int64_t end, const char* what) {
+  if (!indices.is_on_host()) {
+    return;
+  }
   for (const std::int32_t index : indices.span<std::int32_t>()) {
     check(0 <= index && index < end, what, ": ", index, " is not below ", end);
   }
@@ -45,7 +48,7 @@ void softmax_rows(Stream& stream, const Tensor& logits, const Tensor& probabilit
   const Traced traced(stream, Activity::kRouting, "softmax_rows");
   check_fp32(probabilities, logits.shape(), "probabilities");
   check_log_sums(log_sums, logits.rows());
-  cpu::softmax_rows(stream, logits, probabilities, log_sums);
+  kernels_of(stream).softmax_rows(stream, logits, probabilities, log_sums);
 }
 
 void softmax_rows_backward(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
@@ -54,21 +57,22 @@ void softmax_rows_backward(Stream& stream, const Tensor& probabilities, const Te
   check_fp32(d_probabilities, probabilities.shape(), "gradient of probabilities");
   check_fp32(d_logits, probabilities.shape(), "gradient of logits");
   check_log_sums(log_sums, probabilities.rows());
-  cpu::softmax_rows_backward(stream, probabilities, log_sums, z_scale, d_probabilities, d_logits);
+  kernels_of(stream).softmax_rows_backward(stream, probabilities, log_sums, z_scale,
+                                           d_probabilities, d_logits);
 }
 
 void top_k(Stream& stream, const Tensor& probabilities, const Tensor& choices) {
   const Traced traced(stream, Activity::kRouting, "top_k");
   check(probabilities.rows() == choices.rows() && choices.cols() <= probabilities.cols(),
         "choices ", text_of(choices.shape()), " of ", text_of(probabilities.shape()));
-  cpu::top_k(stream, probabilities, choices);
+  kernels_of(stream).top_k(stream, probabilities, choices);
 }
 
 void chosen_gates(Stream& stream, const Tensor& probabilities, const Tensor& choices, Gates kind,
                   const Tensor& gates) {
   const Traced traced(stream, Activity::kRouting, "chosen_gates");
   check_gates(probabilities, choices, gates);
-  cpu::chosen_gates(stream, probabilities, choices, kind, gates);
+  kernels_of(stream).chosen_gates(stream, probabilities, choices, kind, gates);
 }
 
 void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Tensor& choices,
@@ -76,7 +80,8 @@ void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Te
   const Traced traced(stream, Activity::kRouting, "chosen_gates_backward");
   check_gates(probabilities, choices, d_gates);
   check_fp32(d_probabilities, probabilities.shape(), "gradient of probabilities");
-  cpu::chosen_gates_backward(stream, probabilities, choices, kind, d_gates, d_probabilities);
+  kernels_of(stream).chosen_gates_backward(stream, probabilities, choices, kind, d_gates,
+                                           d_probabilities);
 }
 
 ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts) {
@@ -85,11 +90,11 @@ ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<con
   std::vector<bool> seen(experts.size());
   for (const int expert : experts) {
     const auto i = static_cast<std::size_t>(expert);
-    check(0 <= expert && i < experts.size() && !seen[i], "expert ", expert,
-          " in an order of ", experts.size(), " experts");
+    check(0 <= expert && i < experts.size() && !seen[i], "expert ", expert, " in an order of ",
+          experts.size(), " experts");
     seen[i] = true;
   }
-  return cpu::order_by_expert(stream, choices, experts);
+  return kernels_of(stream).order_by_expert(stream, choices, experts);
 }
 
 void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out) {
@@ -98,7 +103,7 @@ void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Ten
         "gathering ", rows.elements(), " rows of ", name_of(in.dtype()), " ", text_of(in.shape()),
         " into ", name_of(out.dtype()), " ", text_of(out.shape()));
   check_indices(rows, in.rows(), "row to gather");
-  cpu::gather_rows(stream, in, rows, out);
+  kernels_of(stream).gather_rows(stream, in, rows, out);
 }
 
 void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& sum) {
@@ -108,14 +113,14 @@ void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, cons
         "adding ", rows.elements(), " rows of ", name_of(in.dtype()), " ", text_of(in.shape()),
         " to ", name_of(sum.dtype()), " ", text_of(sum.shape()));
   check_indices(rows, sum.rows(), "row to add to");
-  cpu::scatter_add_rows(stream, in, rows, sum);
+  kernels_of(stream).scatter_add_rows(stream, in, rows, sum);
 }
 
 void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
                   const Tensor& gates, const Tensor& sum) {
   const Traced traced(stream, Activity::kRouting, "combine_rows");
   check_combine(answers, row_of_slot, gates, sum);
-  cpu::combine_rows(stream, answers, row_of_slot, gates, sum);
+  kernels_of(stream).combine_rows(stream, answers, row_of_slot, gates, sum);
 }
 
 void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
@@ -126,7 +131,8 @@ void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& 
   check(d_answers.dtype() == answers.dtype() && d_answers.shape() == answers.shape(),
         "gradient of answers ", text_of(d_answers.shape()), " for ", text_of(answers.shape()));
   check_fp32(d_gates, gates.shape(), "gradient of gates");
-  cpu::combine_rows_backward(stream, answers, row_of_slot, gates, d_sum, d_answers, d_gates);
+  kernels_of(stream).combine_rows_backward(stream, answers, row_of_slot, gates, d_sum, d_answers,
+                                           d_gates);
 }
 
 RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
@@ -140,7 +146,7 @@ RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tens
   if (!choices.empty()) {
     check_indices(choices, probabilities.cols(), "chosen expert");
   }
-  return cpu::routing_sums(stream, probabilities, log_sums, choices, begin, end);
+  return kernels_of(stream).routing_sums(stream, probabilities, log_sums, choices, begin, end);
 }
 
 std::vector<double> chosen_pairs(Stream& stream, const Tensor& choices, std::int64_t experts,

@@ -1,10 +1,7 @@
 #include "runtime/sparse_gates.h"
 
-#include <algorithm>
-#include <numeric>
-#include <vector>
-
 #include "runtime/check.h"
+#include "runtime/kernels.h"
 
 namespace bam {
 namespace {
@@ -20,60 +17,29 @@ void check_shapes(const Tensor& choices, const Tensor& gates, const Tensor& dens
 void spread_gates(Stream& stream, const Tensor& choices, const Tensor& gates, const Tensor& dense) {
   const Traced traced(stream, Activity::kRouting, "spread_gates");
   check_shapes(choices, gates, dense);
-  const std::int64_t k = choices.cols();
-  const std::int64_t experts = dense.cols();
-  const auto chosen = choices.span<std::int32_t>();
-  const auto gate = gates.span<float>();
-  const auto out = dense.span<float>();
-  std::ranges::fill(out, 0.0F);
-  for (std::int64_t slot = 0; slot < choices.elements(); ++slot) {
-    out[slot / k * experts + chosen[slot]] = gate[slot];
-  }
+  kernels_of(stream).spread_gates(stream, choices, gates, dense);
 }
 
 void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, const Tensor& gates) {
   const Traced traced(stream, Activity::kRouting, "pick_gates");
   check_shapes(choices, gates, dense);
-  const std::int64_t k = choices.cols();
-  const std::int64_t experts = dense.cols();
-  const auto chosen = choices.span<std::int32_t>();
-  const auto in = dense.span<float>();
-  const auto out = gates.span<float>();
-  for (std::int64_t slot = 0; slot < choices.elements(); ++slot) {
-    out[slot] = in[slot / k * experts + chosen[slot]];
-  }
+  kernels_of(stream).pick_gates(stream, choices, dense, gates);
 }
 
 Tensor rows_using(Stream& stream, const Tensor& dense, std::span<const int> experts) {
   const Traced traced(stream, Activity::kRouting, "rows_using");
-  const auto gate = dense.span<float>();
-  std::vector<std::int32_t> rows;
-  for (std::int64_t i = 0; i < dense.rows(); ++i) {
-    const auto is_used = [&](int e) { return gate[i * dense.cols() + e] != 0.0F; };
-    if (std::ranges::any_of(experts, is_used)) {
-      rows.push_back(static_cast<std::int32_t>(i));
-    }
-  }
-  Tensor out(stream, {static_cast<std::int64_t>(rows.size())}, DType::kInt32);
-  std::ranges::copy(rows, out.data<std::int32_t>());
-  return out;
+  return kernels_of(stream).rows_using(stream, dense, experts);
 }
 
 void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities) {
   const Traced traced(stream, Activity::kRouting, "add_to_rows");
   check(static_cast<std::int64_t>(addends.size()) == probabilities.cols(), addends.size(),
         " addends for rows of ", probabilities.cols());
-  const auto out = probabilities.span<float>();
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] += addends[i % addends.size()];
-  }
+  kernels_of(stream).add_to_rows(stream, addends, probabilities);
 }
 
 Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n) {
-  Tensor out(stream, {n}, DType::kInt32);
-  const auto values = out.span<std::int32_t>();
-  std::iota(values.begin(), values.end(), static_cast<std::int32_t>(first));
-  return out;
+  return kernels_of(stream).ascending(stream, first, n);
 }
 
 }  // namespace bam

@@ -12,16 +12,27 @@
 
 namespace bam {
 
+namespace cuda {
+class Queue;
+}
+
 /// A queue of work on one device. Whatever starts work takes one; work put on the same stream is
 /// done in order. A CPU stream has always finished what was put on it.
 class Stream {
  public:
-  /// Works with the calling thread and OpenMP's; takes memory from `memory`, which outlives it.
-  explicit Stream(Memory& memory) : memory_(memory) {}
+  /// Works on the device that `memory`, which outlives it, is of: with the calling thread and
+  /// OpenMP's, or on the GPU. Throws Error where that device cannot be used.
+  explicit Stream(Memory& memory);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   Memory& memory() { return memory_; }
+  DeviceKind device() const { return memory_.device(); }
+  /// The GPU's side of a CUDA stream.
+  cuda::Queue& queue() { return *queue_; }
+
+  /// Waits until all work put on it is done: for times, and before the host reads what it did.
+  void synchronise();
 
   /// Has `progress` called between pieces of compute, so that messages in flight move on.
   void on_poll(std::function<void()> progress) { progress_ = std::move(progress); }
@@ -59,6 +70,7 @@ class Stream {
 
  private:
   Memory& memory_;
+  std::shared_ptr<cuda::Queue> queue_;  // null on a CPU
   Trace* trace_ = nullptr;
   Heartbeat heartbeat_;
   double operations_ = 0;

@@ -1,7 +1,7 @@
 #include "runtime/swiglu.h"
 
 #include "runtime/check.h"
-#include "runtime/cpu/kernels.h"
+#include "runtime/kernels.h"
 
 namespace bam {
 namespace {
@@ -19,7 +19,7 @@ void swiglu(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& 
   const Traced traced(stream, Activity::kRows, "swiglu");
   check_alike(gate, up);
   check_alike(gate, out);
-  cpu::swiglu(stream, gate, up, out);
+  kernels_of(stream).swiglu(stream, gate, up, out);
 }
 
 void swiglu_backward(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& d_out,
@@ -28,7 +28,7 @@ void swiglu_backward(Stream& stream, const Tensor& gate, const Tensor& up, const
   for (const Tensor* other : {&up, &d_out, &d_gate, &d_up, &out}) {
     check_alike(gate, *other);
   }
-  cpu::swiglu_backward(stream, gate, up, d_out, d_gate, d_up, out);
+  kernels_of(stream).swiglu_backward(stream, gate, up, d_out, d_gate, d_up, out);
 }
 
 }  // namespace bam

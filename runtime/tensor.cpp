@@ -25,15 +25,18 @@ std::int64_t elements_of(const Shape& shape) {
 }
 
 Tensor::Tensor(Stream& stream, Shape shape, DType dtype)
-    : shape_(std::move(shape)), elements_(elements_of(shape_)), dtype_(dtype) {
+    : shape_(std::move(shape)),
+      elements_(elements_of(shape_)),
+      dtype_(dtype),
+      device_(stream.device()) {
   for (const std::int64_t size : shape_) {
     check(size >= 0, "tensor of negative size ", text_of(shape_));
   }
   Memory& memory = stream.memory();
   const std::size_t size = bytes();
-  storage_ = std::shared_ptr<std::byte>(
-      static_cast<std::byte*>(memory.take(size)),
-      [&memory, size](std::byte* block) { memory.give(block, size); });
+  storage_ =
+      std::shared_ptr<std::byte>(static_cast<std::byte*>(memory.take(size)),
+                                 [&memory, size](std::byte* block) { memory.give(block, size); });
 }
 
 Tensor Tensor::slice(std::int64_t begin, std::int64_t end) const {
@@ -55,6 +58,12 @@ Tensor Tensor::reshape(Shape shape) const {
 
 void Tensor::check_dtype(DType wanted) const {
   check(dtype_ == wanted, "tensor of ", name_of(dtype_), " read as ", name_of(wanted));
+}
+
+void Tensor::check_host(DType wanted) const {
+  check_dtype(wanted);
+  check(device_ == DeviceKind::kCpu, "the host reads a tensor ", text_of(shape_), " that is on ",
+        name_of(device_));
 }
 
 std::int64_t Tensor::row_elements() const {

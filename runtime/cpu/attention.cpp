@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "runtime/cpu/attention_blocks.h"
-#include "runtime/cpu/dispatch.h"
+#include "runtime/dispatch.h"
 #include "runtime/cpu/kernels.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector_math.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "runtime/cpu/dispatch.h"
+#include "runtime/dispatch.h"
 #include "runtime/cpu/parallel.h"
 
 namespace bam::cpu {

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "runtime/cpu/dispatch.h"
+#include "runtime/dispatch.h"
 #include "runtime/cpu/kernels.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector_math.h"

@@ -3,7 +3,7 @@
 #include <numeric>
 #include <vector>
 
-#include "runtime/cpu/dispatch.h"
+#include "runtime/dispatch.h"
 #include "runtime/cpu/kernels.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector_math.h"
@@ -33,6 +33,20 @@ std::uint32_t any_not_finite(const float* values, std::int64_t size) {
   return found;
 }
 
+double sum_of_squares(Stream& stream, const Tensor& values) {
+  const std::int64_t size = values.elements();
+  const std::int64_t parts = (size + kSumElements - 1) / kSumElements;
+  std::vector<double> sums(static_cast<std::size_t>(parts));
+  for_chunks(stream, parts, kSumElements * 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = i * kSumElements;
+      sums[static_cast<std::size_t>(i)] =
+          squares(values.data<float>() + first, std::min(kSumElements, size - first));
+    }
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
 }  // namespace
 
 void fill_zero(Stream& stream, const Tensor& out) {
@@ -40,6 +54,12 @@ void fill_zero(Stream& stream, const Tensor& out) {
              [&](std::int64_t begin, std::int64_t end) {
                std::memset(out.raw() + begin, 0, static_cast<std::size_t>(end - begin));
              });
+}
+
+void fill(Stream& stream, const Tensor& out, float value) {
+  for_chunks(stream, out.elements(), 4, [&](std::int64_t begin, std::int64_t end) {
+    std::fill(out.data<float>() + begin, out.data<float>() + end, value);
+  });
 }
 
 void copy(Stream& stream, const Tensor& from, const Tensor& to) {
@@ -73,18 +93,12 @@ void add(Stream& stream, const Tensor& part, const Tensor& sum) {
   });
 }
 
-double squared_norm(Stream& stream, const Tensor& values) {
-  const std::int64_t size = values.elements();
-  const std::int64_t parts = (size + kSumElements - 1) / kSumElements;
-  std::vector<double> sums(static_cast<std::size_t>(parts));
-  for_chunks(stream, parts, kSumElements * 4, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t first = i * kSumElements;
-      sums[static_cast<std::size_t>(i)] =
-          squares(values.data<float>() + first, std::min(kSumElements, size - first));
-    }
-  });
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
+double squared_norm(Stream& stream, std::span<const Tensor> tensors) {
+  double sum = 0;
+  for (const Tensor& values : tensors) {
+    sum += sum_of_squares(stream, values);
+  }
+  return sum;
 }
 
 bool all_finite(Stream& stream, const Tensor& values) {

@@ -9,6 +9,7 @@
 #include "runtime/matmul.h"
 #include "runtime/rope.h"
 #include "runtime/routing.h"
+#include "runtime/sparse_gates.h"
 #include "runtime/swiglu.h"
 
 /// The front doors' work on CPUs: same names, same arguments, shapes and dtypes already checked.
@@ -17,9 +18,10 @@ namespace bam::cpu {
 void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c, Write write);
 
 void fill_zero(Stream& stream, const Tensor& out);
+void fill(Stream& stream, const Tensor& out, float value);
 void copy(Stream& stream, const Tensor& from, const Tensor& to);
 void add(Stream& stream, const Tensor& part, const Tensor& sum);
-double squared_norm(Stream& stream, const Tensor& values);
+double squared_norm(Stream& stream, std::span<const Tensor> tensors);
 bool all_finite(Stream& stream, const Tensor& values);
 void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
                 const Tensor& out);
@@ -65,6 +67,11 @@ void chosen_gates(Stream& stream, const Tensor& probabilities, const Tensor& cho
                   const Tensor& gates);
 void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Tensor& choices,
                            Gates kind, const Tensor& d_gates, const Tensor& d_probabilities);
+void spread_gates(Stream& stream, const Tensor& choices, const Tensor& gates, const Tensor& dense);
+void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, const Tensor& gates);
+Tensor rows_using(Stream& stream, const Tensor& dense, std::span<const int> experts);
+void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities);
+Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n);
 ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts);
 void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out);
 void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& sum);
@@ -78,7 +85,6 @@ RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tens
 std::vector<double> chosen_pairs(const Tensor& choices, std::int64_t experts, std::int64_t begin,
                                  std::int64_t end);
 
-void adamw(Stream& stream, const AdamwStep& step, std::span<const float> gradient,
-           std::span<float> weight, std::span<float> first_moment, std::span<float> second_moment);
+void adamw(Stream& stream, const AdamwStep& step, std::span<const AdamwPiece> pieces);
 
 }  // namespace bam::cpu

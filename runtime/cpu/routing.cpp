@@ -2,7 +2,7 @@
 #include <cstring>
 #include <vector>
 
-#include "runtime/cpu/dispatch.h"
+#include "runtime/dispatch.h"
 #include "runtime/cpu/kernels.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector_math.h"

@@ -255,9 +255,9 @@ void adamw_step(benchmark::State& state) {
   const Tensor m = device.values(shape, DType::kFloat32);
   const Tensor v(device.stream, shape, DType::kFloat32);
   fill_zero(device.stream, v);
+  const std::vector<AdamwPiece> pieces = {{g, w, m, v, 0.1}};
   for (auto _ : state) {
-    adamw(device.stream, {1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, 1}, g.span<float>(), w.span<float>(),
-          m.span<float>(), v.span<float>());
+    adamw(device.stream, {1e-3, 0.9, 0.95, 1e-8, 1.0, 1}, pieces);
   }
   report_bytes(state, static_cast<double>(7 * g.bytes()));
 }

@@ -36,8 +36,10 @@ TEST(Copy, RoundsAndWidens) {
     const Tensor back(device.stream, {size}, DType::kFloat32);
     copy(device.stream, exact, rounded);
     copy(device.stream, rounded, back);
-    for (std::int64_t i = 0; i < size; ++i) {
-      ASSERT_EQ(back.data<float>()[i], static_cast<float>(bfloat16(exact.data<float>()[i])));
+    const auto before = to_host<float>(device.stream, exact);
+    const auto after = to_host<float>(device.stream, back);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      ASSERT_EQ(after[i], static_cast<float>(bfloat16(before[i])));
     }
   }
 }
@@ -47,12 +49,12 @@ TEST(Add, SumsBothDtypesIntoFp32) {
     Device device;
     const Tensor part = normal_tensor(device.stream, {37, 11}, dtype, "part");
     const Tensor sum = normal_tensor(device.stream, {37, 11}, DType::kFloat32, "sum");
-    std::vector<double> expected = values_of(sum);
+    std::vector<double> expected = values_of(device.stream, sum);
     for (std::size_t i = 0; i < expected.size(); ++i) {
-      expected[i] += values_of(part)[i];
+      expected[i] += values_of(device.stream, part)[i];
     }
     add(device.stream, part, sum);
-    expect_near(values_of(sum), expected, 1e-6);
+    expect_near(values_of(device.stream, sum), expected, 1e-6);
   }
 }
 
@@ -60,7 +62,7 @@ TEST(SquaredNorm, IsExactInDoubleAndTheSameForAnyThreads) {
   Device device;
   const Tensor values = normal_tensor(device.stream, {200001}, DType::kFloat32, "x");
   double expected = 0;
-  for (const double value : values_of(values)) {
+  for (const double value : values_of(device.stream, values)) {
     expected += value * value;
   }
   const double first = squared_norm(device.stream, values);
@@ -72,10 +74,10 @@ TEST(SquaredNorm, IsExactInDoubleAndTheSameForAnyThreads) {
 TEST(AllFinite, FindsOneInfinityOrNan) {
   Device device;
   const Tensor values = normal_tensor(device.stream, {100000}, DType::kFloat32, "x");
-  values.data<float>()[5] = std::numeric_limits<float>::max();
+  fill(device.stream, values.slice(5, 6), std::numeric_limits<float>::max());
   EXPECT_TRUE(all_finite(device.stream, values));
   for (const float bad : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
-    values.data<float>()[99999] = bad;
+    fill(device.stream, values.slice(99999, 100000), bad);
     EXPECT_FALSE(all_finite(device.stream, values));
   }
 }
@@ -87,9 +89,9 @@ TEST(ScaleRowsAndDotRows, UseTheirColumn) {
   const Tensor factors = float_tensor(stream, {2, 2}, {9, 2, 9, -1});
   const Tensor dots = float_tensor(stream, {2, 2}, {7, 7, 7, 7});
   dot_rows(stream, rows, rows, dots, 0);
-  EXPECT_EQ(values_of(dots), (std::vector<double>{14, 7, 77, 7}));
+  EXPECT_EQ(values_of(stream, dots), (std::vector<double>{14, 7, 77, 7}));
   scale_rows(stream, rows, factors, 1, rows);
-  EXPECT_EQ(values_of(rows), (std::vector<double>{2, 4, 6, -4, -5, -6}));
+  EXPECT_EQ(values_of(stream, rows), (std::vector<double>{2, 4, 6, -4, -5, -6}));
   EXPECT_THROW(scale_rows(stream, rows, factors, 2, rows), Error);
 }
 

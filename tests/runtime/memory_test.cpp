@@ -34,13 +34,15 @@ TEST(Tensor, SlicesAndReshapesShareElements) {
   Device device;
   const Tensor whole = float_tensor(device.stream, {3, 2}, {0, 1, 2, 3, 4, 5});
   const Tensor rows = whole.slice(1, 3);
-  rows.data<float>()[0] = 20;
-  EXPECT_EQ(values_of(whole), (std::vector<double>{0, 1, 20, 3, 4, 5}));
-  EXPECT_EQ(values_of(whole.reshape({6}).slice(2, 4)), (std::vector<double>{20, 3}));
+  fill(device.stream, rows.slice(0, 1).reshape({2}).slice(0, 1), 20);
+  EXPECT_EQ(values_of(device.stream, whole), (std::vector<double>{0, 1, 20, 3, 4, 5}));
+  EXPECT_EQ(values_of(device.stream, whole.reshape({6}).slice(2, 4)), (std::vector<double>{20, 3}));
   EXPECT_EQ(whole.slice(3, 3).cols(), 2);
   EXPECT_THROW(whole.slice(1, 4), Error);
   EXPECT_THROW(whole.reshape({4}), Error);
   EXPECT_THROW(whole.data<std::int32_t>(), Error);
+  EXPECT_THROW(to_host<std::int32_t>(device.stream, whole), Error);
+  EXPECT_EQ(whole.is_on_host(), kind_under_test() == DeviceKind::kCpu);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ TEST(FillNormal, DrawsAnElementTheSameFromAnyFirstAndThreads) {
   with_thread_counts([&] {
     const Tensor part(device.stream, {5001}, DType::kFloat32);
     fill_normal(device.stream, random, 0.5, 3333, part);
-    EXPECT_TRUE(bytes_in(part) == bytes_in(whole.slice(3333, 8334)));
+    EXPECT_TRUE(bytes_in(device.stream, part) == bytes_in(device.stream, whole.slice(3333, 8334)));
   });
 }
 
@@ -32,7 +32,7 @@ TEST(FillNormal, HasMeanZeroAndItsDeviation) {
   const Tensor values(device.stream, {100000}, DType::kFloat32);
   fill_normal(device.stream, Random(3, "weight"), 0.5, 0, values);
   double sum = 0;
-  for (const double value : values_of(values)) {
+  for (const double value : values_of(device.stream, values)) {
     sum += value;
   }
   EXPECT_NEAR(sum / 1e5, 0, 0.01);

@@ -18,27 +18,29 @@ TEST(SoftmaxRows, AndItsGradientEqualTheFormula) {
   const Tensor p(stream, {n, experts}, DType::kFloat32);
   const Tensor log_sums(stream, {n}, DType::kFloat32);
   softmax_rows(stream, logits, p, log_sums);
+  const std::vector<double> scores = values_of(stream, logits);
+  const std::vector<double> slopes = values_of(stream, dp);
   std::vector<double> expected(n * experts), sums(n), gradient(n * experts);
   for (std::int64_t i = 0; i < n; ++i) {
     double sum = 0;
     for (std::int64_t e = 0; e < experts; ++e) {
-      sum += std::exp(static_cast<double>(logits.data<float>()[i * experts + e]));
+      sum += std::exp(scores[i * experts + e]);
     }
     sums[i] = std::log(sum);
     double mean = 0;
     for (std::int64_t e = i * experts; e < (i + 1) * experts; ++e) {
-      expected[e] = std::exp(static_cast<double>(logits.data<float>()[e])) / sum;
-      mean += expected[e] * static_cast<double>(dp.data<float>()[e]);
+      expected[e] = std::exp(scores[e]) / sum;
+      mean += expected[e] * slopes[e];
     }
     for (std::int64_t e = i * experts; e < (i + 1) * experts; ++e) {
-      gradient[e] = expected[e] * (static_cast<double>(dp.data<float>()[e]) - mean +
+      gradient[e] = expected[e] * (slopes[e] - mean +
                                    2 * 0.3 * sums[i]);
     }
   }
-  expect_near(values_of(p), expected, 1e-6);
-  expect_near(values_of(log_sums), sums, 1e-6);
+  expect_near(values_of(stream, p), expected, 1e-6);
+  expect_near(values_of(stream, log_sums), sums, 1e-6);
   softmax_rows_backward(stream, p, log_sums, 0.3, dp, dp);
-  expect_near(values_of(dp), gradient, 1e-5);
+  expect_near(values_of(stream, dp), gradient, 1e-5);
 }
 
 TEST(TopK, TakesTheLowerExpertOfEqualOnes) {
@@ -46,7 +48,7 @@ TEST(TopK, TakesTheLowerExpertOfEqualOnes) {
   const Tensor p = float_tensor(device.stream, {2, 4}, {.2F, .3F, .3F, .2F, .25F, .25F, .25F, .25F});
   const Tensor choices(device.stream, {2, 3}, DType::kInt32);
   top_k(device.stream, p, choices);
-  EXPECT_EQ(values_of(choices), (std::vector<double>{1, 2, 0, 0, 1, 2}));
+  EXPECT_EQ(values_of(device.stream, choices), (std::vector<double>{1, 2, 0, 0, 1, 2}));
 }
 
 TEST(TopK, ChoosesEveryExpertOnceEvenOfNan) {
@@ -55,7 +57,7 @@ TEST(TopK, ChoosesEveryExpertOnceEvenOfNan) {
   const Tensor p = float_tensor(device.stream, {2, 3}, {nan, nan, nan, nan, .1F, .2F});
   const Tensor choices(device.stream, {2, 3}, DType::kInt32);
   top_k(device.stream, p, choices);
-  EXPECT_EQ(values_of(choices), (std::vector<double>{2, 1, 0, 2, 1, 0}));
+  EXPECT_EQ(values_of(device.stream, choices), (std::vector<double>{2, 1, 0, 2, 1, 0}));
 }
 
 TEST(ChosenGates, AndTheirGradientEqualTheFormula) {
@@ -67,13 +69,13 @@ TEST(ChosenGates, AndTheirGradientEqualTheFormula) {
   const Tensor d_gates = float_tensor(stream, {1, 2}, {1, -2});
   const Tensor dp(stream, {1, 4}, DType::kFloat32);
   chosen_gates(stream, p, choices, Gates::kAsTheyAre, gates);
-  expect_near(values_of(gates), {.4, .2}, 1e-6);
+  expect_near(values_of(stream, gates), {.4, .2}, 1e-6);
   chosen_gates_backward(stream, p, choices, Gates::kAsTheyAre, d_gates, dp);
-  expect_near(values_of(dp), {0, -2, 0, 1}, 1e-6);
+  expect_near(values_of(stream, dp), {0, -2, 0, 1}, 1e-6);
   chosen_gates(stream, p, choices, Gates::kRenormalised, gates);
-  expect_near(values_of(gates), {2.0 / 3, 1.0 / 3}, 1e-6);
+  expect_near(values_of(stream, gates), {2.0 / 3, 1.0 / 3}, 1e-6);
   chosen_gates_backward(stream, p, choices, Gates::kRenormalised, d_gates, dp);
-  expect_near(values_of(dp), {0, -2 / .6, 0, 1 / .6}, 1e-5);  // their mean <d, gates> is 0
+  expect_near(values_of(stream, dp), {0, -2 / .6, 0, 1 / .6}, 1e-5);  // their mean <d, gates> is 0
 }
 
 TEST(OrderByExpert, KeepsTokensAscendingAndLeavesEmptyExpertsOut) {
@@ -82,8 +84,8 @@ TEST(OrderByExpert, KeepsTokensAscendingAndLeavesEmptyExpertsOut) {
   const Tensor choices = int_tensor(device.stream, {3, 2}, {3, 0, 2, 3, 0, 2});
   const ExpertOrder order = order_by_expert(device.stream, choices, experts);
   EXPECT_EQ(order.counts, (std::vector<std::int64_t>{2, 2, 0, 2}));
-  EXPECT_EQ(values_of(order.token_of_row), (std::vector<double>{1, 2, 0, 2, 0, 1}));
-  EXPECT_EQ(values_of(order.row_of_slot), (std::vector<double>{4, 2, 0, 5, 3, 1}));
+  EXPECT_EQ(values_of(device.stream, order.token_of_row), (std::vector<double>{1, 2, 0, 2, 0, 1}));
+  EXPECT_EQ(values_of(device.stream, order.row_of_slot), (std::vector<double>{4, 2, 0, 5, 3, 1}));
   const ExpertOrder none =
       order_by_expert(device.stream, Tensor(device.stream, {0, 2}, DType::kInt32), experts);
   EXPECT_EQ(none.counts, (std::vector<std::int64_t>(4, 0)));
@@ -101,13 +103,13 @@ TEST(CombineRows, ReturnsEveryAnswerToItsTokenAndItsGradientBack) {
     const Tensor gates = float_tensor(stream, {2, 2}, {1, 2, -1, .5F});
     const Tensor sum = float_tensor(stream, {2, 2}, {10, 10, 10, 10});
     combine_rows(stream, rounded, slots, gates, sum);
-    EXPECT_EQ(values_of(sum), (std::vector<double>{17, 20, 10.5, 10}));
+    EXPECT_EQ(values_of(stream, sum), (std::vector<double>{17, 20, 10.5, 10}));
     const Tensor d_sum = float_tensor(stream, {2, 2}, {1, 0, 2, 1});
     const Tensor d_answers(stream, {4, 2}, dtype);
     const Tensor d_gates(stream, {2, 2}, DType::kFloat32);
     combine_rows_backward(stream, rounded, slots, gates, d_sum, d_answers, d_gates);
-    EXPECT_EQ(values_of(d_answers), (std::vector<double>{2, 0, -2, -1, 1, 0, 1, .5}));
-    EXPECT_EQ(values_of(d_gates), (std::vector<double>{5, 1, 10, 22}));
+    EXPECT_EQ(values_of(stream, d_answers), (std::vector<double>{2, 0, -2, -1, 1, 0, 1, .5}));
+    EXPECT_EQ(values_of(stream, d_gates), (std::vector<double>{5, 1, 10, 22}));
   }
 }
 
@@ -127,7 +129,8 @@ TEST(GatherRows, AndScatterAddRowsAreEachOthersInverse) {
     fill_zero(stream, sum);
     scatter_add_rows(stream, out, places, sum);
     for (const int row : rows) {
-      EXPECT_TRUE(bytes_in(sum.slice(row, row + 1)) == bytes_in(in.slice(row, row + 1)));
+      EXPECT_TRUE(bytes_in(stream, sum.slice(row, row + 1)) ==
+                  bytes_in(stream, in.slice(row, row + 1)));
     }
     EXPECT_NEAR(squared_norm(stream, sum), squared_norm(stream, out), 1e-6);
   }

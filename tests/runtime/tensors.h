@@ -4,19 +4,29 @@
 #include <omp.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "runtime/elementwise.h"
+#include "runtime/host.h"
+#include "runtime/check.h"
 #include "runtime/random.h"
 #include "runtime/tensor.h"
 
 namespace bam {
 
+/// What BAM_TEST_DEVICE says, as in "cuda"; a CPU where it says nothing. Tests hold for both.
+inline DeviceKind kind_under_test() {
+  const char* named = std::getenv("BAM_TEST_DEVICE");
+  return named != nullptr && std::string(named) == "cuda" ? DeviceKind::kCuda : DeviceKind::kCpu;
+}
+
 /// Something to compute on.
 struct Device {
-  Memory memory;
+  Memory memory{kind_under_test()};
   Stream stream{memory};
 };
 
@@ -31,34 +41,45 @@ inline Tensor normal_tensor(Stream& stream, const Shape& shape, DType dtype,
 }
 
 inline Tensor int_tensor(Stream& stream, const Shape& shape, const std::vector<int>& values) {
-  Tensor out(stream, shape, DType::kInt32);
-  std::copy(values.begin(), values.end(), out.span<std::int32_t>().begin());
-  return out;
+  return to_device(stream, shape, std::vector<std::int32_t>(values.begin(), values.end()));
 }
 
 inline Tensor float_tensor(Stream& stream, const Shape& shape, const std::vector<float>& values) {
-  Tensor out(stream, shape, DType::kFloat32);
-  std::copy(values.begin(), values.end(), out.span<float>().begin());
-  return out;
+  return to_device(stream, shape, values);
+}
+
+/// A copy of the elements' bytes.
+inline std::vector<std::byte> bytes_in(Stream& stream, const Tensor& tensor) {
+  std::vector<std::byte> bytes(tensor.bytes());
+  to_host(stream, tensor, bytes);
+  return bytes;
 }
 
 /// A copy of the elements as doubles.
-inline std::vector<double> values_of(const Tensor& tensor) {
+inline std::vector<double> values_of(Stream& stream, const Tensor& tensor) {
   std::vector<double> values;
-  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
-    switch (tensor.dtype()) {
-      case DType::kFloat32: values.push_back(static_cast<double>(tensor.data<float>()[i])); break;
-      case DType::kBFloat16:
-        values.push_back(static_cast<double>(static_cast<float>(tensor.data<bfloat16>()[i])));
-        break;
-      case DType::kInt32: values.push_back(tensor.data<std::int32_t>()[i]); break;
+  const auto take = [&]<class T>(const std::vector<T>& elements) {
+    for (const T element : elements) {
+      values.push_back(static_cast<double>(static_cast<float>(element)));
     }
+  };
+  switch (tensor.dtype()) {
+    case DType::kFloat32: take(to_host<float>(stream, tensor)); break;
+    case DType::kBFloat16: take(to_host<bfloat16>(stream, tensor)); break;
+    case DType::kInt32: take(to_host<std::int32_t>(stream, tensor)); break;
   }
   return values;
 }
 
-inline std::vector<std::byte> bytes_in(const Tensor& tensor) {
-  return {tensor.raw(), tensor.raw() + tensor.bytes()};
+/// body() throws Error, on a GPU at the stream's next wait.
+template <class Body>
+void expect_refused(Stream& stream, Body&& body) {
+  EXPECT_THROW(
+      {
+        body();
+        stream.synchronise();
+      },
+      Error);
 }
 
 /// Every element within tolerance * (1 + |expected|); the first that is not is shown.

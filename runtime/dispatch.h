@@ -4,7 +4,7 @@
 
 #include "runtime/dtype.h"
 
-namespace bam::cpu {
+namespace bam {
 
 /// body(T{}) with T the element type of `dtype`, which is fp32 or bf16.
 template <class Body>
@@ -16,4 +16,4 @@ void with_float_type(DType dtype, Body&& body) {
   }
 }
 
-}  // namespace bam::cpu
+}  // namespace bam

@@ -1,0 +1,26 @@
+// Stands in for runtime/cuda/ in a build without CUDA.
+#include "runtime/check.h"
+#include "runtime/cuda/device.h"
+
+namespace bam::cuda {
+namespace {
+
+[[noreturn]] void refuse() { throw Error(obstacle()); }
+
+}  // namespace
+
+std::string obstacle() { return "built without CUDA"; }
+
+void* allocate(std::size_t /*bytes*/) { refuse(); }
+void release(void* /*block*/) {}
+std::shared_ptr<Queue> make_queue() { refuse(); }
+void synchronise(Stream& /*stream*/) { refuse(); }
+void copy_to_host(Stream& /*stream*/, const void* /*from*/, void* /*to*/, std::size_t /*bytes*/) {
+  refuse();
+}
+void copy_to_device(Stream& /*stream*/, const void* /*from*/, void* /*to*/, std::size_t /*bytes*/) {
+  refuse();
+}
+const Kernels& kernels() { refuse(); }
+
+}  // namespace bam::cuda

@@ -1,0 +1,19 @@
+#include "runtime/stream.h"
+
+#include "runtime/cuda/device.h"
+
+namespace bam {
+
+Stream::Stream(Memory& memory) : memory_(memory) {
+  if (device() == DeviceKind::kCuda) {
+    queue_ = cuda::make_queue();
+  }
+}
+
+void Stream::synchronise() {
+  if (device() == DeviceKind::kCuda) {
+    cuda::synchronise(*this);
+  }
+}
+
+}  // namespace bam
