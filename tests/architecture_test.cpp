@@ -23,7 +23,7 @@ struct Include {
 
 bool is_source(const fs::path& path) {
   const std::string extension = path.extension();
-  return extension == ".h" || extension == ".cpp";
+  return extension == ".h" || extension == ".cpp" || extension == ".cu" || extension == ".cuh";
 }
 
 std::vector<Include> includes_of(const fs::path& root, const fs::path& file) {
@@ -91,7 +91,7 @@ TEST(Architecture, HeadersAreIncludedOnce) {
   const fs::path root = BAM_SOURCE_DIR;
   for (const auto& folder : kFolders) {
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
-      if (entry.path().extension() == ".h") {
+      if (entry.path().extension() == ".h" || entry.path().extension() == ".cuh") {
         std::ifstream text(entry.path());
         std::string first;
         std::getline(text, first);

@@ -1,0 +1,78 @@
+#pragma once
+
+// What attention forward and backward share.
+//
+// Why not cuDNN's fused attention: a query here has its own first key (its document's), and under
+// sparse routing only some rows are queries, at their own positions. cuDNN's operation has neither.
+// Where every row is a query and no document ends inside a sequence, it would do: the place to call
+// it is the two functions at the end of attention.cu and attention_backward.cu.
+
+#include "runtime/attention.h"
+#include "runtime/cuda/tiles.cuh"
+
+namespace bam::cuda {
+
+inline constexpr float kLog2E = 1.44269504088896340736F;
+inline constexpr float kLn2 = 0.693147180559945309417F;
+
+/// Everything of a call that is not a tensor of activations.
+struct AttentionCall {
+  const std::int32_t* query_rows;       // (queries)
+  const std::int32_t* document_starts;  // (keys)
+  int queries;
+  int keys;
+  int heads;
+  int kv_heads;
+  int head_dim;
+  float scale;
+  bool is_wide;  // see load_tile
+
+  __device__ std::int64_t query_stride() const {
+    return static_cast<std::int64_t>(heads) * head_dim;
+  }
+  __device__ std::int64_t key_stride() const {
+    return static_cast<std::int64_t>(kv_heads) * head_dim;
+  }
+  __device__ int group() const { return heads / kv_heads; }
+  /// Where head `head` of query `query`, and of key `key`, begins.
+  __device__ std::int64_t query_at(int query, int head) const {
+    return query * query_stride() + head * head_dim;
+  }
+  __device__ std::int64_t key_at(int key, int kv_head) const {
+    return key * key_stride() + kv_head * head_dim;
+  }
+};
+
+/// Which keys each query of a tile sees: [starts, rows], none past the last query.
+struct Visible {
+  std::int32_t starts[kTileRows];
+  std::int32_t rows[kTileRows];
+
+  __device__ void load(const AttentionCall& call, int first, int count) {
+    for (int i = static_cast<int>(threadIdx.x); i < kTileRows; i += kTileThreads) {
+      rows[i] = i < count ? call.query_rows[first + i] : -1;
+      starts[i] = i < count ? call.document_starts[rows[i]] : 0;
+    }
+  }
+  __device__ bool sees(int query, int key) const {
+    return starts[query] <= key && key <= rows[query];
+  }
+};
+
+AttentionCall call_of(const AttentionShape& shape, const Tensor& query_rows,
+                      const Tensor& document_starts, std::initializer_list<const Tensor*> tensors);
+
+/// body(integral_constant of the least of 32, 64 and 128 that head_dim fits in).
+template <class Body>
+void with_head_dim(std::int64_t head_dim, Body&& body) {
+  check(head_dim <= 128, "attention on a GPU with heads of ", head_dim, ": at most 128");
+  if (head_dim <= 32) {
+    body(std::integral_constant<int, 32>{});
+  } else if (head_dim <= 64) {
+    body(std::integral_constant<int, 64>{});
+  } else {
+    body(std::integral_constant<int, 128>{});
+  }
+}
+
+}  // namespace bam::cuda

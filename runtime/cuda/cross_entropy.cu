@@ -1,0 +1,99 @@
+#include <limits>
+
+#include "runtime/cuda/kernel.cuh"
+#include "runtime/cuda/kernels.h"
+
+namespace bam::cuda {
+namespace {
+
+constexpr float kNegativeInfinity = -std::numeric_limits<float>::infinity();
+
+// What logsumexp of some values is made of; two of them are joined by `join`.
+struct Exponentials {
+  float largest = kNegativeInfinity;
+  float sum = 0;  // of e^(value - largest)
+
+  __device__ void take(float value) {
+    if (value > largest) {
+      sum = sum * expf(largest - value) + 1.0F;
+      largest = value;
+    } else {
+      sum += value == largest ? 1.0F : expf(value - largest);
+    }
+  }
+};
+
+// logsumexp of a row, in one pass over it; all threads of the block get it.
+template <int kWidth>
+__device__ float log_sum_of(const float* row, std::int64_t size) {
+  Exponentials own;
+  for (std::int64_t i = threadIdx.x * kWidth; i < size; i += blockDim.x * kWidth) {
+    const auto values = load<kWidth>(row + i);
+    for (int j = 0; j < kWidth; ++j) {
+      own.take(values.at[j]);
+    }
+  }
+  const float largest = block_reduce(own.largest, Largest(), kNegativeInfinity);
+  const float share = own.sum == 0 ? 0.0F : own.sum * expf(own.largest - largest);
+  return largest + logf(block_reduce(share, Sum(), 0.0F));
+}
+
+// One block a row. Without a gradient `d_logits` is null. Logits may be the gradient's memory: the
+// target's is read by all before any is written.
+template <class T, int kWidth>
+__global__ void cross_entropy_kernel(const float* logits, const std::int32_t* targets, float scale,
+                                     float* losses, T* d_logits, std::int64_t size, Fault* fault) {
+  const std::int64_t row = blockIdx.x;
+  const float* values = logits + row * size;
+  const std::int32_t target = targets[row];
+  const bool is_scored = target != kNotScored && is_below(target, size, Fault::kTarget, fault);
+  const float log_sum = is_scored ? log_sum_of<kWidth>(values, size) : 0.0F;
+  if (threadIdx.x == 0) {
+    losses[row] = is_scored ? log_sum - values[target] : 0.0F;
+  }
+  if (d_logits == nullptr) {
+    return;
+  }
+  __syncthreads();
+  for (std::int64_t i = threadIdx.x * kWidth; i < size; i += blockDim.x * kWidth) {
+    const auto in = load<kWidth>(values + i);
+    Pack<T, kWidth> out;
+    for (int j = 0; j < kWidth; ++j) {
+      const float share = is_scored ? expf(in.at[j] - log_sum) : 0.0F;
+      out.at[j] = rounded<T>(scale * (share - (i + j == target ? 1.0F : 0.0F)));
+    }
+    store(out, d_logits + row * size + i);
+  }
+}
+
+template <class T, int kWidth>
+void run(Stream& stream, const Tensor& logits, const Tensor& targets, double scale,
+         const Tensor& losses, T* d_logits) {
+  const unsigned threads = logits.cols() <= 1024 ? 128 : 512;
+  launch(stream, {.blocks = {static_cast<unsigned>(logits.rows())}, .threads = {threads}},
+         cross_entropy_kernel<T, kWidth>, data_of<float>(logits), data_of<std::int32_t>(targets),
+         static_cast<float>(scale), data_of<float>(losses), d_logits, logits.cols(),
+         stream.queue().fault());
+}
+
+}  // namespace
+
+void cross_entropy(Stream& stream, const Tensor& logits, const Tensor& targets,
+                   const Tensor& losses) {
+  with_width(width_of(logits.cols(), {&logits}),
+             [&]<int kWidth>(std::integral_constant<int, kWidth>) {
+               run<float, kWidth>(stream, logits, targets, 0, losses, nullptr);
+             });
+}
+
+void cross_entropy_with_gradient(Stream& stream, const Tensor& logits, const Tensor& targets,
+                                 double scale, const Tensor& losses, const Tensor& d_logits) {
+  with_float_type(d_logits.dtype(), [&]<class T>(T) {
+    with_width(width_of(logits.cols(), {&logits, &d_logits}),
+               [&]<int kWidth>(std::integral_constant<int, kWidth>) {
+                 run<T, kWidth>(stream, logits, targets, scale, losses, data_of<T>(d_logits));
+               });
+  });
+}
+
+}  // namespace bam::cuda

@@ -1,0 +1,45 @@
+#include "runtime/cuda/check_cuda.h"
+#include "runtime/cuda/device.h"
+#include "runtime/cuda/queue.h"
+
+namespace bam::cuda {
+
+std::string obstacle() {
+  int count = 0;
+  const cudaError_t code = cudaGetDeviceCount(&count);
+  if (code != cudaSuccess) {
+    return message_of("no GPU: ", cudaGetErrorString(code));
+  }
+  return count == 0 ? "no GPU on this machine" : "";
+}
+
+void* allocate(std::size_t bytes) {
+  void* block = nullptr;
+  const cudaError_t code = cudaMalloc(&block, bytes);
+  if (code == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // it is told to the caller, and not to the next call's
+    return nullptr;
+  }
+  check_cuda(code, "cudaMalloc");
+  return block;
+}
+
+void release(void* block) { cudaFree(block); }
+
+std::shared_ptr<Queue> make_queue() {
+  const std::string found = obstacle();
+  check(found.empty(), found);
+  return std::make_shared<Queue>();
+}
+
+void synchronise(Stream& stream) { stream.queue().synchronise(); }
+
+void copy_to_host(Stream& stream, const void* from, void* to, std::size_t bytes) {
+  stream.queue().copy_out(from, {static_cast<std::byte*>(to), bytes});
+}
+
+void copy_to_device(Stream& stream, const void* from, void* to, std::size_t bytes) {
+  stream.queue().copy_in({static_cast<const std::byte*>(from), bytes}, to);
+}
+
+}  // namespace bam::cuda

@@ -1,0 +1,49 @@
+#include "runtime/cuda/device.h"
+#include "runtime/cuda/kernels.h"
+
+namespace bam::cuda {
+
+const Kernels& kernels() {
+  static constexpr Kernels kKernels{
+      .matmul = cuda::matmul,
+      .fill_zero = cuda::fill_zero,
+      .fill = cuda::fill,
+      .copy = cuda::copy,
+      .add = cuda::add,
+      .squared_norm = cuda::squared_norm,
+      .all_finite = cuda::all_finite,
+      .scale_rows = cuda::scale_rows,
+      .dot_rows = cuda::dot_rows,
+      .layer_norm = cuda::layer_norm,
+      .layer_norm_backward = cuda::layer_norm_backward,
+      .rope = cuda::rope,
+      .swiglu = cuda::swiglu,
+      .swiglu_backward = cuda::swiglu_backward,
+      .attention = cuda::attention,
+      .attention_backward = cuda::attention_backward,
+      .embedding = cuda::embedding,
+      .embedding_backward = cuda::embedding_backward,
+      .cross_entropy = cuda::cross_entropy,
+      .cross_entropy_with_gradient = cuda::cross_entropy_with_gradient,
+      .softmax_rows = cuda::softmax_rows,
+      .softmax_rows_backward = cuda::softmax_rows_backward,
+      .top_k = cuda::top_k,
+      .chosen_gates = cuda::chosen_gates,
+      .chosen_gates_backward = cuda::chosen_gates_backward,
+      .spread_gates = cuda::spread_gates,
+      .pick_gates = cuda::pick_gates,
+      .rows_using = cuda::rows_using,
+      .add_to_rows = cuda::add_to_rows,
+      .ascending = cuda::ascending,
+      .order_by_expert = cuda::order_by_expert,
+      .gather_rows = cuda::gather_rows,
+      .scatter_add_rows = cuda::scatter_add_rows,
+      .combine_rows = cuda::combine_rows,
+      .combine_rows_backward = cuda::combine_rows_backward,
+      .routing_sums = cuda::routing_sums,
+      .adamw = cuda::adamw,
+  };
+  return kKernels;
+}
+
+}  // namespace bam::cuda

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+namespace bam::cuda {
+
+/// A shared library that is opened when it is needed, so that a program starts without it. Looked
+/// for in BAM_CUDA_LIBRARIES (folders, separated by colons), then where the system looks, then in
+/// the CUDA toolkit's folder.
+class Library {
+ public:
+  /// Throws Error naming the library and what to set.
+  explicit Library(const std::string& name);
+
+  /// The function of that name; throws Error where there is none.
+  template <class Function>
+  Function* function(const char* name) const {
+    return reinterpret_cast<Function*>(symbol(name));
+  }
+
+ private:
+  void* symbol(const char* name) const;
+
+  std::string name_;
+  void* handle_;  // never closed: its threads and handles live until the process ends
+};
+
+}  // namespace bam::cuda

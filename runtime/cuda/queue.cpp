@@ -1,0 +1,100 @@
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "runtime/cuda/check_cuda.h"
+#include "runtime/cuda/products.h"
+#include "runtime/cuda/queue.h"
+
+namespace bam::cuda {
+namespace {
+
+const char* name_of(int kind) {
+  switch (kind) {
+    case Fault::kToken:
+      return "token";
+    case Fault::kTarget:
+      return "target";
+    case Fault::kPosition:
+      return "rope: position";
+    case Fault::kExpert:
+      return "chosen expert";
+    default:
+      return "row";
+  }
+}
+
+template <class T>
+T* pinned(std::size_t bytes) {
+  void* block = nullptr;
+  check_cuda(cudaHostAlloc(&block, bytes, cudaHostAllocDefault), "cudaHostAlloc");
+  return static_cast<T*>(block);
+}
+
+}  // namespace
+
+Queue::Queue() : products_(std::make_unique<Products>()) {
+  check_cuda(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "cudaStreamCreate");
+  fault_ = new (pinned<Fault>(sizeof(Fault))) Fault();
+  staging_ = pinned<std::byte>(kStagingBytes);
+  for (int i = 0; i < 2; ++i) {
+    halves_[i].bytes = staging_ + i * (kStagingBytes / 2);
+    check_cuda(cudaEventCreateWithFlags(&halves_[i].is_read, cudaEventDisableTiming),
+               "cudaEventCreate");
+  }
+}
+
+// What fails here has failed before, or does no harm any more.
+Queue::~Queue() {
+  cudaStreamSynchronize(handle_);
+  products_.reset();
+  for (Half& half : halves_) {
+    cudaEventDestroy(half.is_read);
+  }
+  cudaFreeHost(staging_);
+  cudaFreeHost(fault_);
+  cudaStreamDestroy(handle_);
+}
+
+void Queue::synchronise() {
+  check_cuda(cudaStreamSynchronize(handle_), "waiting for the GPU");
+  throw_fault();
+}
+
+void Queue::throw_fault() {
+  const Fault found = *fault_;
+  *fault_ = Fault();
+  check(found.kind == Fault::kNone, name_of(found.kind), " ", found.value, " is not below ",
+        found.end);
+}
+
+// The halves take turns: one is filled while the GPU reads the other.
+void Queue::copy_in(std::span<const std::byte> from, void* to) {
+  constexpr std::size_t kHalfBytes = kStagingBytes / 2;
+  for (std::size_t done = 0; done < from.size();) {
+    if (used_ == kHalfBytes) {
+      check_cuda(cudaEventRecord(halves_[half_].is_read, handle_), "cudaEventRecord");
+      half_ = 1 - half_;
+      check_cuda(cudaEventSynchronize(halves_[half_].is_read), "cudaEventSynchronize");
+      used_ = 0;
+    }
+    const std::size_t bytes = std::min(kHalfBytes - used_, from.size() - done);
+    std::byte* staged = halves_[half_].bytes + used_;
+    std::memcpy(staged, from.data() + done, bytes);
+    check_cuda(cudaMemcpyAsync(static_cast<std::byte*>(to) + done, staged, bytes,
+                               cudaMemcpyHostToDevice, handle_),
+               "copy to the GPU");
+    used_ = std::min(kHalfBytes, used_ + (bytes + 15) / 16 * 16);
+    done += bytes;
+  }
+}
+
+void Queue::copy_out(const void* from, std::span<std::byte> to) {
+  if (!to.empty()) {
+    check_cuda(cudaMemcpyAsync(to.data(), from, to.size(), cudaMemcpyDeviceToHost, handle_),
+               "copy from the GPU");
+  }
+  synchronise();
+}
+
+}  // namespace bam::cuda

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <memory>
+#include <span>
+
+#include "runtime/cuda/fault.h"
+#include "runtime/stream.h"
+
+namespace bam::cuda {
+
+class Products;
+
+/// A CUDA stream with what its kernels share.
+class Queue {
+ public:
+  Queue();
+  ~Queue();
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  cudaStream_t handle() const { return handle_; }
+  Products& products() { return *products_; }
+  /// For kernels to write to; the host's own memory.
+  Fault* fault() const { return fault_; }
+
+  /// Waits; throws Error if a kernel wrote a fault.
+  void synchronise();
+  /// Copies through pinned memory, so that `from` may be reused when it returns.
+  void copy_in(std::span<const std::byte> from, void* to);
+  void copy_out(const void* from, std::span<std::byte> to);
+
+ private:
+  static constexpr std::size_t kStagingBytes = std::size_t{16} << 20;
+
+  // A half of the staging memory, and when the GPU has read it.
+  struct Half {
+    std::byte* bytes = nullptr;
+    cudaEvent_t is_read = nullptr;
+  };
+
+  void throw_fault();
+
+  cudaStream_t handle_ = nullptr;
+  Fault* fault_ = nullptr;
+  std::byte* staging_ = nullptr;
+  Half halves_[2];
+  std::size_t used_ = kStagingBytes / 2;  // of the half in use
+  int half_ = 0;
+  std::unique_ptr<Products> products_;
+};
+
+}  // namespace bam::cuda

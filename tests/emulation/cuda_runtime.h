@@ -1,0 +1,145 @@
+#pragma once
+
+// What the project uses of CUDA's runtime and of its device functions, on the host: device memory
+// is the host's, a stream is done when a call returns, and kernels run as
+// tests/emulation/emulator.h says.
+
+#include <math.h>
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "tests/emulation/emulator.h"
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+#define __shared__ static  // one block at a time
+
+using dim3 = bam::emulation::Size;
+using bam::emulation::blockDim;
+using bam::emulation::blockIdx;
+using bam::emulation::gridDim;
+using bam::emulation::threadIdx;
+
+enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2 };
+using cudaStream_t = void*;
+using cudaEvent_t = void*;
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+inline constexpr unsigned cudaStreamNonBlocking = 1;
+inline constexpr unsigned cudaHostAllocDefault = 0;
+inline constexpr unsigned cudaEventDisableTiming = 2;
+
+struct cudaLaunchAttribute {};
+struct cudaLaunchConfig_t {
+  dim3 gridDim, blockDim;
+  std::size_t dynamicSmemBytes;
+  cudaStream_t stream;
+  cudaLaunchAttribute* attrs;
+  unsigned numAttrs;
+};
+
+inline const char* cudaGetErrorString(cudaError_t) { return "emulated error"; }
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+inline cudaError_t cudaMalloc(void** block, std::size_t bytes) {
+  *block = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  std::memset(*block, 0xff, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaFree(void* block) { return std::free(block), cudaSuccess; }
+inline cudaError_t cudaHostAlloc(void** block, std::size_t bytes, unsigned) {
+  return cudaMalloc(block, bytes);
+}
+inline cudaError_t cudaFreeHost(void* block) { return cudaFree(block); }
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t*, unsigned) { return cudaSuccess; }
+inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned) { return cudaSuccess; }
+inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
+inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
+  return std::memset(to, value, bytes), cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
+                                   cudaStream_t) {
+  return std::memmove(to, from, bytes), cudaSuccess;
+}
+template <class Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
+  return cudaSuccess;
+}
+template <class... Parameters, class... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(Parameters...),
+                               Arguments&&... arguments) {
+  bam::emulation::run(how->gridDim, how->blockDim, how->dynamicSmemBytes,
+                      [&] { kernel(static_cast<Parameters>(arguments)...); });
+  return cudaSuccess;
+}
+
+inline void __syncthreads() { bam::emulation::wait_for_block(); }
+inline void __syncwarp(unsigned = ~0U) { bam::emulation::wait_for_warp(); }
+
+namespace bam::emulation {
+template <class T>
+T lane_value(T value, int lane) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, &value, sizeof value);
+  const std::uint64_t found = exchange(word)[static_cast<std::size_t>(lane) % kWarpSize];
+  std::memcpy(&value, &found, sizeof value);
+  return value;
+}
+inline int own_lane() {
+  const std::size_t row = threadIdx.y + std::size_t{blockDim.y} * threadIdx.z;
+  return static_cast<int>((threadIdx.x + blockDim.x * row) % kWarpSize);
+}
+}  // namespace bam::emulation
+
+template <class T>
+T __shfl_sync(unsigned, T value, int lane) {
+  return bam::emulation::lane_value(value, lane);
+}
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+  return bam::emulation::lane_value(value, bam::emulation::own_lane() ^ mask);
+}
+template <class T>
+T __shfl_up_sync(unsigned, T value, unsigned distance) {
+  const int lane = bam::emulation::own_lane();
+  const int from = lane - static_cast<int>(distance);
+  return bam::emulation::lane_value(value, from < 0 ? lane : from);
+}
+inline unsigned __ballot_sync(unsigned, bool vote) {
+  const auto votes = bam::emulation::exchange(vote ? 1 : 0);
+  unsigned mask = 0;
+  for (std::size_t lane = 0; lane < votes.size(); ++lane) {
+    mask |= static_cast<unsigned>(votes[lane] & 1U) << lane;
+  }
+  return mask;
+}
+inline unsigned __match_any_sync(unsigned, int value) {
+  const auto words = bam::emulation::exchange(static_cast<std::uint32_t>(value));
+  unsigned mask = 0;
+  for (std::size_t lane = 0; lane < words.size(); ++lane) {
+    mask |= words[lane] == static_cast<std::uint32_t>(value) ? 1U << lane : 0U;
+  }
+  return mask;
+}
+
+inline int __popc(unsigned word) { return std::popcount(word); }
+inline float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }
+inline unsigned __float_as_uint(float value) { return std::bit_cast<unsigned>(value); }
+inline int atomicCAS(int* at, int expected, int value) {
+  const int before = *at;
+  *at = before == expected ? value : before;
+  return before;
+}
