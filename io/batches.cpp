@@ -5,6 +5,7 @@
 
 #include "io/sequence_rows.h"
 #include "runtime/check.h"
+#include "runtime/host.h"
 
 namespace bam {
 namespace {
@@ -52,26 +53,34 @@ Batch TrainingData::batch(Stream& stream, std::int64_t step, std::int64_t micro_
   const std::int64_t per_micro_step = options_.sequences_per_step / options_.micro_steps;
   check(first >= 0 && count >= 0 && first + count <= per_micro_step, "sequences [", first, ", ",
         first + count, ") of a micro-step of ", per_micro_step);
-  Batch out{count, length, {stream, {count * length}, DType::kInt32},
-            {stream, {count * length}, DType::kInt32}, {stream, {count * length}, DType::kInt32},
-            {}, std::move(rank_sequences)};
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(count * length));
+  std::vector<std::int32_t> targets(tokens.size());
+  std::vector<std::int32_t> document_starts(tokens.size());
+  std::vector<int> domains;
   std::vector<std::int32_t> window(static_cast<std::size_t>(length) + 1);
   const std::span<const std::int32_t> ids(window);
   for (std::int64_t i = 0; i < count; ++i) {
     const Draw draw = order_.draw(step, micro_step * per_micro_step + first + i);
     const TokenData& data = domains_[static_cast<std::size_t>(draw.domain)].data;
     data.read(Split::kTrain, draw.window * length, window);
-    const auto rows = [&](const Tensor& tensor) {
-      return tensor.span<std::int32_t>().subspan(static_cast<std::size_t>(i * length),
-                                                 static_cast<std::size_t>(length));
+    const auto rows = [&](std::vector<std::int32_t>& values) {
+      return std::span(values).subspan(static_cast<std::size_t>(i * length),
+                                       static_cast<std::size_t>(length));
     };
-    std::ranges::copy(ids.first(ids.size() - 1), rows(out.tokens).begin());
-    fill_targets(ids.subspan(1), data.info().bos, rows(out.targets));
+    std::ranges::copy(ids.first(ids.size() - 1), rows(tokens).begin());
+    fill_targets(ids.subspan(1), data.info().bos, rows(targets));
     fill_document_starts(ids.first(ids.size() - 1), data.info().bos, options_.separate_documents,
-                         i * length, rows(out.document_starts));
-    out.domains.push_back(draw.domain);
+                         i * length, rows(document_starts));
+    domains.push_back(draw.domain);
   }
-  return out;
+  const Shape shape = {count * length};
+  return {.sequences = count,
+          .length = length,
+          .tokens = to_device(stream, shape, tokens),
+          .targets = to_device(stream, shape, targets),
+          .document_starts = to_device(stream, shape, document_starts),
+          .domains = std::move(domains),
+          .rank_sequences = std::move(rank_sequences)};
 }
 
 std::int64_t TrainingData::scored_targets(std::int64_t step) const {

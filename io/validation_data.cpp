@@ -6,6 +6,7 @@
 #include "io/sequence_rows.h"
 #include "runtime/check.h"
 #include "runtime/cross_entropy.h"
+#include "runtime/host.h"
 
 namespace bam {
 
@@ -28,10 +29,11 @@ std::int64_t ValidationData::windows() const {
   return tokens_ == 0 ? 0 : (tokens_ - 1 + length_ - 1) / length_;
 }
 
-void ValidationData::fill(std::int64_t window, std::int64_t first_row, const Batch& out) const {
+void ValidationData::fill(std::int64_t window, std::int64_t first_row, Rows& out) const {
   const std::int32_t bos = data_.info().bos;
-  const auto rows = [&](const Tensor& tensor) {
-    return tensor.slice(first_row, first_row + length_).span<std::int32_t>();
+  const auto rows = [&](std::vector<std::int32_t>& values) {
+    return std::span(values).subspan(static_cast<std::size_t>(first_row),
+                                     static_cast<std::size_t>(length_));
   };
   // Past the end of the stream there is BOS alone: it is never a target, and starts a document.
   std::vector<std::int32_t> ids(static_cast<std::size_t>(length_) + 1, bos);
@@ -67,19 +69,24 @@ ValidationBatch ValidationData::batch(Stream& stream, std::int64_t first, std::i
   check(first >= 0 && count >= 0, "validation windows [", first, ", ", first + count, ")");
   const std::int64_t rows = count * length_;
   ValidationBatch out;
-  out.batch = {count, length_, {stream, {rows}, DType::kInt32}, {stream, {rows}, DType::kInt32},
-               {stream, {rows}, DType::kInt32},
-               std::vector<int>(static_cast<std::size_t>(count), domain_),
-               std::move(rank_sequences)};
-  out.documents.assign(static_cast<std::size_t>(rows), -1);
+  const auto size = static_cast<std::size_t>(rows);
+  Rows columns{std::vector<std::int32_t>(size), std::vector<std::int32_t>(size),
+               std::vector<std::int32_t>(size)};
+  out.documents.assign(size, -1);
   for (std::int64_t i = 0; i < count; ++i) {
-    fill(first + i, i * length_, out.batch);
-    const Tensor targets = out.batch.targets.slice(i * length_, (i + 1) * length_);
-    find_documents(first + i, targets.span<std::int32_t>(),
-                   std::span(out.documents)
-                       .subspan(static_cast<std::size_t>(i * length_),
-                                static_cast<std::size_t>(length_)));
+    fill(first + i, i * length_, columns);
+    const auto begin = static_cast<std::size_t>(i * length_);
+    const auto length = static_cast<std::size_t>(length_);
+    find_documents(first + i, std::span(columns.targets).subspan(begin, length),
+                   std::span(out.documents).subspan(begin, length));
   }
+  out.batch = {.sequences = count,
+               .length = length_,
+               .tokens = to_device(stream, {rows}, columns.tokens),
+               .targets = to_device(stream, {rows}, columns.targets),
+               .document_starts = to_device(stream, {rows}, columns.document_starts),
+               .domains = std::vector<int>(static_cast<std::size_t>(count), domain_),
+               .rank_sequences = std::move(rank_sequences)};
   return out;
 }
 

@@ -40,8 +40,15 @@ class ValidationData {
   }
 
  private:
+  /// A batch's columns before they become tensors.
+  struct Rows {
+    std::vector<std::int32_t> tokens;
+    std::vector<std::int32_t> targets;
+    std::vector<std::int32_t> document_starts;
+  };
+
   /// One window's rows of a batch, from row `first_row`.
-  void fill(std::int64_t window, std::int64_t first_row, const Batch& out) const;
+  void fill(std::int64_t window, std::int64_t first_row, Rows& out) const;
   void find_documents(std::int64_t window, std::span<const std::int32_t> targets,
                       std::span<std::int64_t> documents) const;
 

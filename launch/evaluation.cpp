@@ -1,11 +1,14 @@
 #include "launch/evaluation.h"
 
+#include "runtime/host.h"
+
 namespace bam {
 namespace {
 
 // Adds a batch's losses to its documents' sums.
-void add_losses(const ValidationBatch& batch, const Tensor& losses, std::vector<double>& nll) {
-  const auto loss = losses.span<float>();
+void add_losses(Stream& stream, const ValidationBatch& batch, const Tensor& losses,
+                std::vector<double>& nll) {
+  const std::vector<float> loss = to_host<float>(stream, losses);
   for (std::size_t row = 0; row < loss.size(); ++row) {
     if (batch.documents[row] >= 0) {
       nll[static_cast<std::size_t>(batch.documents[row])] += loss[row];
@@ -50,7 +53,7 @@ DomainScore evaluate(Stream& stream, const Transformer& model, const ValidationD
                    layout.group_sequences(sequences_per_batch));
     Saved saved;
     model.forward(stream, batch.batch, Keep::kNothing, saved);
-    add_losses(batch, model.losses(stream, batch.batch, saved), nll);
+    add_losses(stream, batch, model.losses(stream, batch.batch, saved), nll);
     targets = count_targets(data, batch, std::move(targets));
     add_routing(saved.routing, score.routing);
   }

@@ -1,18 +1,20 @@
 #include "launch/loaded_model.h"
 
 #include "runtime/elementwise.h"
+#include "runtime/host.h"
 
 namespace bam {
 
 void load_weights(Stream& stream, const CheckpointReader& checkpoint, ParameterStore& store) {
+  std::vector<float> values;
   for (Parameter& parameter : store.parameters()) {
     const std::int64_t elements = parameter.spec.elements();
     const Tensor flat = parameter.value.reshape({elements});
     for (std::int64_t begin = 0; begin < elements; begin += kTileElements) {
       const std::int64_t end = std::min(begin + kTileElements, elements);
-      const Tensor tile(stream, {end - begin}, DType::kFloat32);
-      checkpoint.read(StateKind::kWeight, parameter.spec, begin, end, tile.span<float>());
-      copy(stream, tile, flat.slice(begin, end));
+      values.resize(static_cast<std::size_t>(end - begin));
+      checkpoint.read(StateKind::kWeight, parameter.spec, begin, end, values);
+      copy(stream, to_device(stream, {end - begin}, values), flat.slice(begin, end));
     }
   }
 }

@@ -68,7 +68,7 @@ Tensor AttentionLayer::route(Stream& stream, const Tensor& h32, RouterSaved& sav
   }
   Tensor gates(stream, {h32.rows(), mixture_->experts}, DType::kFloat32);
   if (!router_) {
-    std::ranges::fill(gates.span<float>(), 1.0F / static_cast<float>(mixture_->experts));
+    fill(stream, gates, 1.0F / static_cast<float>(mixture_->experts));
     return gates;
   }
   saved = router_->route(stream, h32);

@@ -5,6 +5,7 @@
 
 #include "model/linear.h"
 #include "runtime/elementwise.h"
+#include "runtime/host.h"
 #include "runtime/sparse_gates.h"
 
 namespace bam {
@@ -52,29 +53,33 @@ void FfnLayer::start(Stream& stream, const Tensor& h, const Tensor& h32, FfnLaye
   saved.order = order_by_expert(stream, saved.router.choices, ascending(placed_.size()));
   flight.outbox = Tensor(stream, {saved.order.token_of_row.rows(), h.cols()}, h.dtype());
   gather_rows(stream, h, saved.order.token_of_row, flight.outbox);
-  share_counts(stream, saved);
+  // The one wait of the forward pass for numbers.
+  saved.plan = plan_dispatch(placed_, exchange_.ranks(), exchange_.rank(),
+                             counts_of_all(stream, saved.order.counts));
   flight.arrivals = Tensor(stream, {saved.plan.arrival_count(), h.cols()}, h.dtype());
   flight.dispatched = start_dispatch(stream, exchange_, saved.plan, flight.outbox, flight.arrivals);
 }
 
-// The one wait of the forward pass for numbers: how many rows each rank sends to each expert.
-void FfnLayer::share_counts(Stream& stream, FfnLayerSaved& saved) const {
-  const std::int64_t experts = mixture_->experts;
-  Tensor counts(stream, {exchange_.ranks(), experts}, DType::kInt32);
-  const Tensor mine = counts.slice(exchange_.rank(), exchange_.rank() + 1);
-  std::ranges::transform(saved.order.counts, mine.data<std::int32_t>(),
-                         [](std::int64_t count) { return static_cast<std::int32_t>(count); });
+// How many rows each rank sends to each expert: (ranks, experts).
+std::vector<std::int32_t> FfnLayer::counts_of_all(Stream& stream,
+                                                  const std::vector<std::int64_t>& own) const {
+  std::vector<std::int32_t> mine(own.begin(), own.end());
+  if (exchange_.ranks() == 1) {
+    return mine;
+  }
+  const Tensor counts(stream, {exchange_.ranks(), mixture_->experts}, DType::kInt32);
+  const Tensor my_row = counts.slice(exchange_.rank(), exchange_.rank() + 1);
+  to_device(stream, mine, my_row);
   std::vector<Transfer> sends;
   std::vector<Transfer> receives;
   for (int peer = 0; peer < exchange_.ranks(); ++peer) {
     if (peer != exchange_.rank()) {
-      sends.push_back({peer, mine});
+      sends.push_back({peer, my_row});
       receives.push_back({peer, counts.slice(peer, peer + 1)});
     }
   }
   exchange_.start(stream, std::move(sends), std::move(receives)).wait(stream);
-  saved.plan = plan_dispatch(placed_, exchange_.ranks(), exchange_.rank(),
-                             counts.span<std::int32_t>());
+  return to_host<std::int32_t>(stream, counts);
 }
 
 void FfnLayer::run_experts(Stream& stream, std::span<const ItemRange> ranges,
@@ -173,7 +178,7 @@ void FfnLayer::finish_backward(Stream& stream, const Tensor& h32, const FfnLayer
   }
   flight.combined.wait(stream);
   const Tensor ones(stream, saved.router.gates.shape(), DType::kFloat32);
-  std::ranges::fill(ones.span<float>(), 1.0F);
+  fill(stream, ones, 1.0F);
   combine_rows(stream, flight.outbox, saved.order.row_of_slot, ones, dh);
 
   const Tensor d_probabilities(stream, saved.router.probabilities.shape(), DType::kFloat32);

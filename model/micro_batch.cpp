@@ -5,6 +5,7 @@
 
 #include "model/attention_division.h"
 #include "runtime/elementwise.h"
+#include "runtime/host.h"
 #include "runtime/sparse_gates.h"
 
 namespace bam {
@@ -16,24 +17,33 @@ std::vector<int> first_experts(int count) {
   return experts;
 }
 
+// Document edges of rows from `first_row` of a batch on, counted from there.
+Tensor counted_from(Stream& stream, const Tensor& starts, std::int64_t first_row) {
+  if (first_row == 0) {
+    return starts;
+  }
+  std::vector<std::int32_t> values = to_host<std::int32_t>(stream, starts);
+  for (std::int32_t& start : values) {
+    start -= static_cast<std::int32_t>(first_row);
+  }
+  return to_device(stream, starts.shape(), values);
+}
+
 // starts: document edges (n) of the sequences' rank.
 SequenceRows rows_of(Stream& stream, const ModelConfig& config, std::int64_t length,
                      ItemRange sequences, const Tensor& starts) {
   const std::int64_t first_row = sequences.begin * length;
   const std::int64_t rows = sequences.count() * length;
-  SequenceRows out{.shape = {sequences.count(), length, config.n_heads, config.n_kv_heads,
-                             config.head_dim()},
-                   .positions = ascending(stream, 0, rows),
-                   .rows = ascending(stream, 0, rows),
-                   .document_starts = Tensor(stream, {rows}, DType::kInt32)};
-  for (std::int32_t& position : out.positions.span<std::int32_t>()) {
-    position %= static_cast<std::int32_t>(length);
+  std::vector<std::int32_t> positions(static_cast<std::size_t>(rows));
+  for (std::size_t row = 0; row < positions.size(); ++row) {
+    positions[row] = static_cast<std::int32_t>(static_cast<std::int64_t>(row) % length);
   }
-  std::ranges::transform(starts.slice(first_row, first_row + rows).span<std::int32_t>(),
-                         out.document_starts.data<std::int32_t>(), [&](std::int32_t start) {
-                           return start - static_cast<std::int32_t>(first_row);
-                         });
-  return out;
+  return {.shape = {sequences.count(), length, config.n_heads, config.n_kv_heads,
+                    config.head_dim()},
+          .positions = to_device(stream, {rows}, positions),
+          .rows = ascending(stream, 0, rows),
+          .document_starts =
+              counted_from(stream, starts.slice(first_row, first_row + rows), first_row)};
 }
 
 // The document edges of every rank of the group, this one's included.

@@ -74,7 +74,7 @@ Tensor initial_values(Stream& stream, const ParameterSpec& spec, std::uint64_t s
                       std::int64_t begin, std::int64_t end) {
   Tensor values(stream, {end - begin}, DType::kFloat32);
   if (spec.init_std == 0) {
-    std::ranges::fill(values.span<float>(), 1.0F);
+    fill(stream, values, 1.0F);
   } else {
     fill_normal(stream, Random(seed, spec.name()), spec.init_std, begin, values);
   }

@@ -68,6 +68,7 @@ class Requests final : public Pending::Work {
 
 template <class Post>
 void for_each_piece(const Tensor& rows, Post post) {
+  check(rows.is_on_host(), "MPI moves tensors of the host, not of ", name_of(rows.device()));
   for (std::size_t begin = 0; begin < rows.bytes(); begin += kPieceBytes) {
     post(rows.raw() + begin, static_cast<int>(std::min(kPieceBytes, rows.bytes() - begin)));
   }

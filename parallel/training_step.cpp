@@ -2,12 +2,14 @@
 
 #include <cmath>
 
+#include "runtime/host.h"
+
 namespace bam {
 namespace {
 
-double sum_of(const Tensor& losses) {
+double sum_of(Stream& stream, const Tensor& losses) {
   double sum = 0;
-  for (const float loss : losses.span<float>()) {
+  for (const float loss : to_host<float>(stream, losses)) {
     sum += loss;
   }
   return sum;
@@ -68,7 +70,7 @@ void TrainingStep::micro_step(Stream& stream, const StepInput& input, const Batc
       stream, batch, saved, d_hidden, balance_terms(model_.config(), saved.routing, share, rows),
       [&](int layer) { ready([&](const ParameterSpec& spec) { return spec.layer == layer; }); });
 
-  report.loss += sum_of(losses);
+  report.loss += sum_of(stream, losses);
   const AuxiliaryLoss auxiliary = auxiliary_loss(model_.config(), saved.routing);
   report.balance_loss += auxiliary.balance * share;
   report.z_loss += auxiliary.z * share;

@@ -109,7 +109,7 @@ TEST_P(Gradient, LeadsToAnOverfittedBatch) {
   for (const float value : small.model.losses(small.stream, batch, saved).span<float>()) {
     nll += value;
   }
-  EXPECT_LT(nll / SmallModel::scored(batch), 0.05) << "with auxiliary losses " << loss;
+  EXPECT_LT(nll / SmallModel::scored(small.stream, batch), 0.05) << "with auxiliary losses " << loss;
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Gradient, ::testing::ValuesIn(cases()),

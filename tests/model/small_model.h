@@ -6,6 +6,7 @@
 #include "model/transformer.h"
 #include "runtime/cross_entropy.h"
 #include "runtime/elementwise.h"
+#include "runtime/host.h"
 #include "runtime/random.h"
 
 namespace bam::testing {
@@ -27,12 +28,7 @@ inline ModelConfig small_mixture(std::optional<AttentionMixture> attention, FfnM
 inline Batch random_batch(Stream& stream, const ModelConfig& config, std::int64_t sequences,
                           std::int64_t length, std::uint64_t seed) {
   const std::int64_t n = sequences * length;
-  Batch batch{.sequences = sequences, .length = length,
-              .tokens = Tensor(stream, {n}, DType::kInt32),
-              .targets = Tensor(stream, {n}, DType::kInt32),
-              .document_starts = Tensor(stream, {n}, DType::kInt32),
-              .domains = std::vector<int>(static_cast<std::size_t>(sequences)),
-              .rank_sequences = {sequences}};
+  std::vector<std::int32_t> tokens, targets, starts;
   const Random random(seed, "batch");
   for (std::int64_t i = 0; i < n; ++i) {
     const auto draw = [&](std::int64_t index) {
@@ -40,19 +36,27 @@ inline Batch random_batch(Stream& stream, const ModelConfig& config, std::int64_
                                        static_cast<double>(config.vocabulary));
     };
     const std::int64_t edge = length / 3;
-    batch.tokens.data<std::int32_t>()[i] = draw(2 * i);
-    batch.targets.data<std::int32_t>()[i] = i % 11 == 3 ? kNotScored : draw(2 * i + 1);
-    batch.document_starts.data<std::int32_t>()[i] =
-        static_cast<std::int32_t>(i / length * length + (i % length >= edge ? edge : 0));
+    tokens.push_back(draw(2 * i));
+    targets.push_back(i % 11 == 3 ? kNotScored : draw(2 * i + 1));
+    starts.push_back(
+        static_cast<std::int32_t>(i / length * length + (i % length >= edge ? edge : 0)));
   }
-  return batch;
+  return {.sequences = sequences,
+          .length = length,
+          .tokens = to_device(stream, {n}, tokens),
+          .targets = to_device(stream, {n}, targets),
+          .document_starts = to_device(stream, {n}, starts),
+          .domains = std::vector<int>(static_cast<std::size_t>(sequences)),
+          .rank_sequences = {sequences}};
 }
 
 /// A model of one rank with its weights and gradients.
 class SmallModel {
  public:
-  SmallModel(const ModelConfig& config, Precision precision)
-      : stream(memory),
+  SmallModel(const ModelConfig& config, Precision precision,
+             DeviceKind device = DeviceKind::kCpu)
+      : memory(device),
+        stream(memory),
         placement(round_robin(config, 1)),
         store(stream, config, placement, 0, precision, ParameterStore::Gradients::kTrained),
         model(stream, config, store, placement, exchange, {.precision = precision}) {
@@ -76,7 +80,7 @@ class SmallModel {
     Saved saved;
     model.forward(stream, batch, keep, saved);
     const auto [losses, d_hidden] =
-        model.losses_and_gradient(stream, batch, saved, 1.0 / scored(batch));
+        model.losses_and_gradient(stream, batch, saved, 1.0 / scored(stream, batch));
     const double value = total(losses, batch, saved);
     const auto terms = balance_terms(model.config(), saved.routing, 1.0,
                                      static_cast<double>(batch.rows()));
@@ -84,9 +88,9 @@ class SmallModel {
     return value;
   }
 
-  static double scored(const Batch& batch) {
+  static double scored(Stream& stream, const Batch& batch) {
     double count = 0;
-    for (const std::int32_t target : batch.targets.span<std::int32_t>()) {
+    for (const std::int32_t target : to_host<std::int32_t>(stream, batch.targets)) {
       count += target == kNotScored ? 0 : 1;
     }
     return count;
@@ -100,13 +104,13 @@ class SmallModel {
   Transformer model;
 
  private:
-  double total(const Tensor& losses, const Batch& batch, const Saved& saved) const {
+  double total(const Tensor& losses, const Batch& batch, const Saved& saved) {
     double sum = 0;
-    for (const float loss : losses.span<float>()) {
+    for (const float loss : to_host<float>(stream, losses)) {
       sum += loss;
     }
     const AuxiliaryLoss auxiliary = auxiliary_loss(model.config(), saved.routing);
-    return sum / scored(batch) + auxiliary.balance + auxiliary.z;
+    return sum / scored(stream, batch) + auxiliary.balance + auxiliary.z;
   }
 };
 

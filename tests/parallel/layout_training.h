@@ -84,7 +84,7 @@ class Training {
     return trainer_.step({.step = number,
                           .learning_rate = 1e-3,
                           .micro_steps = 1,
-                          .scored_targets = SmallModel::scored(whole),
+                          .scored_targets = SmallModel::scored(stream_, whole),
                           .rows = static_cast<double>(whole.rows()),
                           .batch = [&](std::int64_t) { return own_part(whole); }});
   }
