@@ -8,6 +8,7 @@
 #include "io/content_hash.h"
 #include "io/text_file.h"
 #include "launch/command_line.h"
+#include "launch/device_option.h"
 #include "launch/evaluation.h"
 #include "launch/exit_codes.h"
 #include "launch/loaded_model.h"
@@ -31,6 +32,7 @@ struct Request {
   std::string checkpoint;
   std::vector<NamedPath> domains;
   std::string json;
+  std::string device;
   std::int64_t tokens = 0;
   std::int64_t sequences = 0;
   std::int64_t sequence_length = 0;  // tokens; 0: the one it was trained with
@@ -67,6 +69,7 @@ std::optional<Request> read_request(std::span<const std::string> arguments) {
        "tokens that are seen together; default: as it was trained")
       ("json", options::value(&request.json),
        "write scores, each document's too, and the routing here");
+  add_device_option(line.options, request.device);
   line.positional.add("checkpoint", 1);
   if (!read_command_line(std::move(line), arguments)) {
     return std::nullopt;
@@ -169,9 +172,11 @@ int eval_command(std::span<const std::string> arguments) {
   }
   MpiSession session;
   return session.guarded([&] {
-    Memory memory;
-    Stream stream(memory);
     Communicator world = Communicator::world(session);
+    const DeviceKind device = device_named(request->device);
+    check_ranks(device, world.size());
+    Memory memory(device);
+    Stream stream(memory);
     const Watchdog watchdog(stream, world, {.hung_code = kHung, .lost_code = kLost});
     evaluate_checkpoint(*request, stream, world);
     return static_cast<int>(kDone);

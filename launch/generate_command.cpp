@@ -4,10 +4,12 @@
 
 #include "io/tokenizer.h"
 #include "launch/command_line.h"
+#include "launch/device_option.h"
 #include "launch/exit_codes.h"
 #include "launch/loaded_model.h"
 #include "launch/sampling.h"
 #include "runtime/check.h"
+#include "runtime/host.h"
 
 namespace bam {
 namespace {
@@ -19,6 +21,7 @@ constexpr std::int64_t kMostTokens = 1 << 20;
 struct Request {
   std::string checkpoint;
   std::string prompt;
+  std::string device;
   std::int64_t tokens = 0;
   std::int64_t seed = 0;
   Sampling sampling;
@@ -36,6 +39,7 @@ std::optional<Request> read_request(std::span<const std::string> arguments) {
       ("top-p", options::value(&request.sampling.top_p)->default_value(0.95, "0.95"),
        "draw among the likeliest tokens that hold this much probability")
       ("seed", options::value(&request.seed)->default_value(1), "the same seed, the same text");
+  add_device_option(line.options, request.device);
   line.positional.add("checkpoint", 1);
   if (!read_command_line(std::move(line), arguments)) {
     return std::nullopt;
@@ -50,14 +54,12 @@ std::optional<Request> read_request(std::span<const std::string> arguments) {
   return request;
 }
 
-Tensor as_tensor(Stream& stream, std::span<const std::int32_t> tokens) {
-  Tensor out(stream, {static_cast<std::int64_t>(tokens.size())}, DType::kInt32);
-  std::ranges::copy(tokens, out.data<std::int32_t>());
-  return out;
+Tensor as_tensor(Stream& stream, const std::vector<std::int32_t>& tokens) {
+  return to_device(stream, {static_cast<std::int64_t>(tokens.size())}, tokens);
 }
 
 void generate(const Request& request) {
-  Memory memory;
+  Memory memory(device_named(request.device));
   Stream stream(memory);
   LocalExchange alone;
   const CheckpointReader checkpoint(request.checkpoint);
@@ -73,13 +75,13 @@ void generate(const Request& request) {
   Tensor input = as_tensor(stream, tokens);
   for (std::int64_t i = 0; i < request.tokens && std::cout; ++i) {
     const Tensor logits = model.transformer().next_logits(stream, input, cache);
-    const std::int32_t token = sample(logits.span<float>(), request.sampling,
+    const std::int32_t token = sample(to_host<float>(stream, logits), request.sampling,
                                       random.uniform(static_cast<std::uint64_t>(i)));
     if (token == tokenizer.eos()) {
       break;
     }
     std::cout << tokenizer.bytes_of(token) << std::flush;
-    input = as_tensor(stream, std::span(&token, 1));
+    input = as_tensor(stream, {token});
   }
   std::cout << "\n";
 }

@@ -7,6 +7,7 @@
 #include "io/run_config.h"
 #include "io/run_lock.h"
 #include "launch/command_line.h"
+#include "launch/device_option.h"
 #include "launch/exit_codes.h"
 #include "launch/training_run.h"
 #include "parallel/mpi_session.h"
@@ -21,6 +22,7 @@ struct TrainArguments {
   std::vector<std::string> overrides;
   std::string folder;
   std::string plan;
+  std::string device;
   std::optional<std::int64_t> traced_step;
 };
 
@@ -29,9 +31,11 @@ int train(const TrainArguments& arguments) {
   return session.guarded([&] {
     const proto::RunConfig config =
         with_defaults(read_run_config(arguments.config, arguments.overrides));
-    Memory memory;
-    Stream stream(memory);
     Communicator world = Communicator::world(session);
+    const DeviceKind device = device_named(arguments.device);
+    check_ranks(device, world.size());
+    Memory memory(device);
+    Stream stream(memory);
     CommunicatorPeers ranks(stream, world);
     const std::optional<RunLock> lock = lock_run(ranks, arguments.folder);
     if (lock && !lock->is_held()) {
@@ -62,6 +66,7 @@ int train_command(std::span<const std::string> arguments) {
        "placement plan of the experts, as --set parallel.placement=FILE")
       ("trace-step", options::value<std::int64_t>(),
        "write a trace of this step, trace-rank-R.json, for Perfetto or Chrome");
+  add_device_option(line.options, given.device);
   line.positional.add("config", 1);
   const auto values = read_command_line(std::move(line), arguments);
   if (!values) {

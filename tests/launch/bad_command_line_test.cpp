@@ -54,6 +54,7 @@ TEST_F(BadCommandLine, ValuesThatAreNone) {
   expect_refused({"data", "--domain", text(), "--out", folder, "--validation-share", "nan"},
                  {"validation-share", "nan"});
   expect_refused({"data", "--domain", "law", "--out", folder}, {"--domain", "law"});
+  expect_refused({"train", config(), "--out", folder, "--device", "gpu"}, {"--device", "gpu"});
   expect_refused({"train", config(), "--out", folder, "--set", "model.depth=4"}, {"model.depth"});
   expect_refused({"train", config(), "--out", folder, "--set", "model.n_layers"},
                  {"model.n_layers"});
