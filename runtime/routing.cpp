@@ -1,6 +1,10 @@
 #include "runtime/routing.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "runtime/check.h"
+#include "runtime/host.h"
 #include "runtime/kernels.h"
 
 namespace bam {
@@ -149,15 +153,25 @@ RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tens
   return kernels_of(stream).routing_sums(stream, probabilities, log_sums, choices, begin, end);
 }
 
+// On the host, wherever the choices are: it is for single, recorded steps.
 std::vector<double> chosen_pairs(Stream& stream, const Tensor& choices, std::int64_t experts,
                                  std::int64_t begin, std::int64_t end) {
   const Traced traced(stream, Activity::kRouting, "chosen_pairs");
   check(0 <= begin && begin <= end && end <= choices.rows(), "pairs of tokens [", begin, ", ", end,
         ") of ", choices.rows());
-  if (!choices.empty()) {
-    check_indices(choices, experts, "chosen expert");
+  const std::vector<std::int32_t> chosen = to_host<std::int32_t>(stream, choices);
+  const std::int64_t k = choices.cols();
+  std::vector<double> pairs(static_cast<std::size_t>(experts * (experts - 1) / 2));
+  for (std::int64_t slot = begin * k; slot < end * k; ++slot) {
+    for (std::int64_t other = slot + 1; other < (slot / k + 1) * k; ++other) {
+      const auto [low, high] = std::minmax(chosen[static_cast<std::size_t>(slot)],
+                                           chosen[static_cast<std::size_t>(other)]);
+      check(0 <= low && high < experts, "experts ", low, " and ", high, " of ", experts,
+            " chosen together");
+      pairs[pair_index(low, high, experts)] += 1;
+    }
   }
-  return cpu::chosen_pairs(choices, experts, begin, end);
+  return pairs;
 }
 
 }  // namespace bam

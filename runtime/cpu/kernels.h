@@ -82,8 +82,6 @@ void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& 
                            const Tensor& d_gates);
 RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
                          const Tensor& choices, std::int64_t begin, std::int64_t end);
-std::vector<double> chosen_pairs(const Tensor& choices, std::int64_t experts, std::int64_t begin,
-                                 std::int64_t end);
 
 void adamw(Stream& stream, const AdamwStep& step, std::span<const AdamwPiece> pieces);
 

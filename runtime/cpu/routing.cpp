@@ -149,20 +149,4 @@ RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tens
   return total;
 }
 
-std::vector<double> chosen_pairs(const Tensor& choices, std::int64_t experts, std::int64_t begin,
-                                 std::int64_t end) {
-  std::vector<double> pairs(index(experts * (experts - 1) / 2));
-  const std::int64_t k = choices.cols();
-  for (std::int64_t token = begin; token < end; ++token) {
-    const std::int32_t* chosen = choices.data<std::int32_t>() + token * k;
-    for (std::int64_t a = 0; a < k; ++a) {
-      for (std::int64_t b = a + 1; b < k; ++b) {
-        const auto [low, high] = std::minmax(chosen[a], chosen[b]);
-        pairs[pair_index(low, high, experts)] += 1;
-      }
-    }
-  }
-  return pairs;
-}
-
 }  // namespace bam::cpu
