@@ -60,10 +60,9 @@ void Tensor::check_dtype(DType wanted) const {
   check(dtype_ == wanted, "tensor of ", name_of(dtype_), " read as ", name_of(wanted));
 }
 
-void Tensor::check_host(DType wanted) const {
+void Tensor::refuse(DType wanted) const {
   check_dtype(wanted);
-  check(device_ == DeviceKind::kCpu, "the host reads a tensor ", text_of(shape_), " that is on ",
-        name_of(device_));
+  throw Error(message_of("the host reads a tensor ", text_of(shape_), " that is on ", name_of(device_)));
 }
 
 std::int64_t Tensor::row_elements() const {

@@ -44,7 +44,9 @@ class Tensor {
   /// The elements; throws Error unless T is the tensor's dtype and the host can read them.
   template <class T>
   T* data() const {
-    check_host(dtype_of<T>());
+    if (dtype_ != dtype_of<T>() || !is_on_host()) {
+      refuse(dtype_of<T>());
+    }
     return reinterpret_cast<T*>(raw());
   }
   template <class T>
@@ -64,7 +66,8 @@ class Tensor {
   Tensor reshape(Shape shape) const;
 
  private:
-  void check_host(DType wanted) const;
+  // Why the host cannot read it as `wanted`; kernels ask for addresses too often for a call each.
+  [[noreturn]] void refuse(DType wanted) const;
   std::int64_t row_elements() const;
 
   std::shared_ptr<std::byte> storage_;
