@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "runtime/cpu/attention_blocks.h"
@@ -22,11 +23,15 @@ template <class T>
 SoftmaxSums soften(const Attending& in, const QueryBlock& block, std::int64_t i, float* scores,
                    T* weights) {
   const Visible seen = visible(in, block, i);
-  const float* row = scores + i * block.keys + seen.begin;
+  const Visible taken = widened(seen, block.keys);
+  float* row = scores + i * block.keys;
   T* to = weights + i * block.keys;
-  const float largest = max_of(row, seen.size()) * in.scale();
-  const float sum = exp_row(row, in.scale(), largest, to + seen.begin, seen.size());
-  zero_outside(seen, to, block.keys);
+  std::fill(row + taken.begin, row + seen.begin, -std::numeric_limits<float>::infinity());
+  std::fill(row + seen.end, row + taken.end, -std::numeric_limits<float>::infinity());
+  const float largest = max_of(row + taken.begin, taken.size()) * in.scale();
+  const float sum =
+      exp_row(row + taken.begin, in.scale(), largest, to + taken.begin, taken.size());
+  zero_outside(taken, to, block.keys);  // the others' exponentials are zeros
   return {sum, largest + std::log(sum)};
 }
 

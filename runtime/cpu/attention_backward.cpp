@@ -21,8 +21,8 @@ struct Gradients {
 
 // What a block's softmax was: of each query the logarithm of its divisor, and <d_out, out>.
 struct Softmax {
-  float log_sums[kQueryBlock];
-  float shifts[kQueryBlock];
+  float log_sums[kQueryBlock]{};
+  float shifts[kQueryBlock]{};
 };
 
 template <class T>
@@ -94,9 +94,10 @@ void soften_keys(const Attending& in, const QueryBlock& block, const Softmax& so
       ++end;
     }
     const Visible queries{begin, std::max(begin, end)};
+    const Visible taken = widened(queries, block.padded);
     const std::int64_t row = key * block.padded;
-    soften_row(work.scores + row, work.d_scores + row, in.scale(), softmax, queries.begin,
-               queries.end, work.weights + row, work.d_weights + row);
+    soften_row(work.scores + row, work.d_scores + row, in.scale(), softmax, taken.begin, taken.end,
+               work.weights + row, work.d_weights + row);
     zero_outside(queries, work.weights + row, block.padded);
     zero_outside(queries, work.d_weights + row, block.padded);
   }

@@ -60,6 +60,14 @@ inline Visible visible(const Attending& in, const QueryBlock& block, std::int64_
   return {in.document_starts[row] - block.first_key, row + 1 - block.first_key};
 }
 
+/// `seen` widened within a row of `size` to whole vectors: a few elements more cost less than one at a
+/// time does.
+inline Visible widened(const Visible& seen, std::int64_t size) {
+  constexpr std::int64_t kLanes = 32;
+  return {seen.begin / kLanes * kLanes,
+          std::min(size, (seen.end + kLanes - 1) / kLanes * kLanes)};
+}
+
 /// Zeros in the part of a row of `size` that is outside `seen`.
 template <class T>
 void zero_outside(const Visible& seen, T* row, std::int64_t size) {

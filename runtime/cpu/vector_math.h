@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <limits>
@@ -46,20 +47,33 @@ inline float max_of(const float* values, std::int64_t size) {
       lanes[j] = values[i + j] > lanes[j] ? values[i + j] : lanes[j];
     }
   }
-  float largest = -std::numeric_limits<float>::infinity();
   for (std::int64_t i = whole; i < size; ++i) {
-    largest = values[i] > largest ? values[i] : largest;
+    lanes[0] = values[i] > lanes[0] ? values[i] : lanes[0];
   }
-  for (const float lane : lanes) {
-    largest = lane > largest ? lane : largest;
+  for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
+    for (std::int64_t j = 0; j < half; ++j) {
+      lanes[j] = lanes[j + half] > lanes[j] ? lanes[j + half] : lanes[j];
+    }
   }
-  return largest;
+  return lanes[0];
 }
 
-/// Rounds to T as T's constructor does.
+/// Rounds to T as T's constructor does, but for signalling NaNs, which may become infinity: without a
+/// comparison, whose masks cost vector code more than the rounding.
 template <class T>
 T rounded(float value) {
   return static_cast<T>(value);
+}
+template <>
+inline bfloat16 rounded<bfloat16>(float value) {
+  constexpr std::uint32_t kSign = 0x80000000U;
+  constexpr std::uint32_t kLargestNan = 0x7fff0000U;  // more would carry into the sign
+  const auto whole = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t size = std::min(whole & ~kSign, kLargestNan);
+  const std::uint32_t nearest = size + 0x7fffU + ((size >> 16) & 1U);
+  bfloat16 result;
+  result.bits = static_cast<std::uint16_t>((nearest | (whole & kSign)) >> 16);
+  return result;
 }
 
 /// to[i] = from[i], rounded where the types differ.
