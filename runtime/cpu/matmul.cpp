@@ -10,7 +10,7 @@ namespace {
 
 // Threads share out tiles. How a product is cut depends on the matrices alone, so that the bits of
 // the result depend neither on the number of threads nor on how often the stream polls.
-constexpr std::int64_t kTileCols = 512;
+constexpr std::int64_t kTileCols = 1024;  // wide, so that oneDNN packs rows of `a` seldom
 
 // Routed rows come in any number, as m or as k, and oneDNN compiles a kernel a size in a good part of
 // a millisecond: so sizes are cut into `large` ones, a multiple of `small`, and the rest.
