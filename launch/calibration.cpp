@@ -1,6 +1,7 @@
 #include "launch/calibration.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <utility>
 
@@ -47,22 +48,27 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+/// Seconds of so many calls, run(i) being the i-th.
+double seconds_of(int calls, const std::function<void(int)>& run) {
+  const double begin = Trace::now();
+  for (int call = 0; call < calls; ++call) {
+    run(call);
+  }
+  return Trace::now() - begin;
+}
+
 /// Seconds of one call with all ranks at it: the median of some runs, averaged over the ranks.
-/// run(i) is the i-th call.
 double measured(Stream& stream, Communicator& world, const Sizes& sizes,
                 const std::function<void(int)>& run) {
   run(0);  // touches memory and makes primitives
+  // Every rank calls as often as the others: a call may wait for them.
+  const double own = median({seconds_of(1, run), seconds_of(1, run), seconds_of(1, run)});
+  const double once = mean_over_ranks(stream, world, own);
+  const int calls = std::max(1, static_cast<int>(std::ceil(sizes.seconds / once)));
   std::vector<double> seconds;
   for (int repeat = 0; repeat < sizes.repeats; ++repeat) {
     world.barrier(stream).wait(stream);
-    const double begin = Trace::now();
-    int calls = 0;
-    double spent = 0;
-    while (calls == 0 || spent < sizes.seconds) {
-      run(++calls);
-      spent = Trace::now() - begin;
-    }
-    seconds.push_back(spent / calls);
+    seconds.push_back(seconds_of(calls, run) / calls);
   }
   return mean_over_ranks(stream, world, median(std::move(seconds)));
 }
