@@ -21,7 +21,7 @@ json memory_json(const MemoryPrediction& memory) {
   return {{"weights", memory.weights},     {"gradients", memory.gradients},
           {"optimizer", memory.optimizer}, {"activations", memory.activations},
           {"exchange", memory.exchange},   {"staging", memory.staging},
-          {"total", memory.total()}};
+          {"snapshot", memory.snapshot},   {"total", memory.total()}};
 }
 
 json step_json(const StepPrediction& step) {
@@ -59,7 +59,7 @@ void print_line(const json& layout, std::ostream& out) {
 void print_parts(const json& layout, std::ostream& out) {
   out << "\nof the first, memory in GB:";
   for (const char* part :
-       {"weights", "gradients", "optimizer", "activations", "exchange", "staging"}) {
+       {"weights", "gradients", "optimizer", "activations", "exchange", "staging", "snapshot"}) {
     out << line_of(" %s %.3g", part, number(layout, "memory", part) / 1e9);
   }
   out << "\nof the first, seconds:";

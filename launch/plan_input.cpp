@@ -42,6 +42,10 @@ RunShape run_shape_of(const proto::RunConfig& config, const std::string& source)
   run.precision = config.training().precision() == proto::TrainingConfig::BF16
                       ? Precision::kBFloat16
                       : Precision::kFloat32;
+  const proto::CheckpointConfig& checkpoint = config.checkpoint();
+  const bool in_background = !checkpoint.has_in_background() || checkpoint.in_background();
+  run.snapshots =
+      checkpoint.every() > 0 && in_background ? Snapshots::kInBackground : Snapshots::kNone;
   return run;
 }
 

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 
+#include "io/checkpoint_state.h"
+#include "io/checkpoint_writer.h"
 #include "parallel/planner/cost/memory_model.h"
 #include "parallel/trainer.h"
 #include "tests/model/small_model.h"
 #include "tests/parallel/ranks.h"
+#include "tests/parallel/shared_folder.h"
 
 namespace bam::testing {
 namespace {
@@ -73,10 +76,29 @@ class MemoryPredictionOf : public ::testing::TestWithParam<std::tuple<Case, Prec
     step(1);
     memory.reset_peak();
     step(2);
-    const auto peak = static_cast<double>(memory.peak());
+    return largest(stream, static_cast<double>(memory.peak()));
+  }
+
+  /// Bytes that a writer of checkpoints takes for copies, on the fullest rank.
+  static double staged(int expert_parallel) {
+    Memory memory;
+    Stream stream(memory);
+    Layout layout(world(), expert_parallel);
+    const ModelConfig config = run().model;
+    Trainer trainer(stream, world(), layout, config, round_robin(config, layout.expert_parallel()),
+                    {.precision = run().precision, .optimizer = {}});
+    CommunicatorPeers peers(stream, world());
+    const SharedFolder folder(peers);
+    const auto all = [](StateKind, const ParameterSpec&) { return true; };
+    const CheckpointWriter writer(peers, {folder.path() / "run", trainer.store().specs(), all, {}},
+                                  owned_tiles(trainer.optimizer()), &stream);
+    return largest(stream, static_cast<double>(writer.staging_bytes()));
+  }
+
+  static double largest(Stream& stream, double value) {
     std::vector<double> all(static_cast<std::size_t>(world().size()));
     world()
-        .all_gather(stream, std::as_bytes(std::span(&peak, 1)),
+        .all_gather(stream, std::as_bytes(std::span(&value, 1)),
                     std::as_writable_bytes(std::span(all)))
         .wait(stream);
     return *std::ranges::max_element(all);
@@ -96,6 +118,18 @@ class MemoryPredictionOf : public ::testing::TestWithParam<std::tuple<Case, Prec
         << memory.activations << ", exchange " << memory.exchange << ", staging " << memory.staging;
   }
 };
+
+// What a writer takes rounds each tensor up to the blocks of a disk.
+TEST_P(MemoryPredictionOf, WhatCheckpointsAreWrittenFromIsWithinTwoPercent) {
+  for (const int expert_parallel : {1, world().size()}) {
+    RunShape shape = run();
+    shape.snapshots = Snapshots::kInBackground;
+    const RunLayout layout{.ranks = world().size(), .expert_parallel = expert_parallel};
+    const MemoryPrediction memory = predict_memory(shape, ModelSizes(shape.model), layout,
+                                                   even_holdings(shape.model, expert_parallel));
+    EXPECT_NEAR(memory.snapshot / staged(expert_parallel), 1, 0.02);
+  }
+}
 
 TEST_P(MemoryPredictionOf, AStepIsWithinFivePercent) { expect_near(world().size(), 0.05); }
 

@@ -119,6 +119,19 @@ TEST(Traffic, OfALayerIsTheFormulas) {
   EXPECT_NEAR(across.bytes[1] / across.bytes[0], 4.0 / 3, 1e-12);  // four peers away, three near
 }
 
+TEST(Memory, OfCheckpointsWrittenMeanwhileIsOneMoreStateOfEachWeight) {
+  RunShape run = made_run(bam_mixture());
+  const ModelSizes sizes(run.model);
+  const RunLayout layout{.ranks = 4, .expert_parallel = 4};
+  const auto layers = even_holdings(run.model, 4);
+  const MemoryPrediction without = predict_memory(run, sizes, layout, layers);
+  EXPECT_EQ(without.snapshot, 0);
+  run.snapshots = Snapshots::kInBackground;
+  const MemoryPrediction with = predict_memory(run, sizes, layout, layers);
+  EXPECT_NEAR(with.snapshot, with.optimizer * 3 / 2, 1e-6);  // fp32: moments alone, and weights too
+  EXPECT_NEAR(with.total() - with.snapshot, without.total(), 1e-6);
+}
+
 TEST(Layouts, AreThoseTrainingCanRun) {
   const RunShape run = made_run(bam_mixture());
   const Cluster cluster = made_cluster();
@@ -205,6 +218,20 @@ TEST(PlanCost, EvenLoadsWithoutCopiesAreTheEvenHoldings) {
   EXPECT_NEAR(predict_step(run, sizes, layout, cluster, planned_holdings(plan)).seconds(),
               predicted(run, layout, cluster).seconds(), 1e-15);
   EXPECT_EQ(replica_traffic(run, sizes, cluster, plan).total(), 0);
+}
+
+// Two copies of an expert hold its weight each and half of its moments.
+TEST(PlanCost, CopiesShareTheStateOfTheirExpert) {
+  ModelPlan plan = made_plan(8, std::vector<double>(8, 10.0));
+  const auto state_of = [&](std::size_t rank) {
+    return planned_holdings(plan)[0][rank].ffn_states;
+  };
+  const auto home = static_cast<std::size_t>(plan.layers[0].experts[3].front().rank);
+  const std::size_t other = (home + 1) % 4;
+  const double alone = state_of(home);
+  plan.layers[0].experts[3] = {{static_cast<int>(home), 0.5}, {static_cast<int>(other), 0.5}};
+  EXPECT_DOUBLE_EQ(state_of(home), alone - 0.5);
+  EXPECT_DOUBLE_EQ(state_of(other), 2.5);
 }
 
 TEST(PlanCost, CopiesSendGradientsAndGetWeights) {

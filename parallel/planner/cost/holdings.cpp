@@ -29,10 +29,12 @@ std::vector<LayerHoldings> even_holdings(const ModelConfig& model, int expert_pa
     RankHolding& rank = layer[static_cast<std::size_t>(j % expert_parallel)];
     rank.attention += 1;
     rank.attention_copies += 1;
+    rank.attention_states += 1;
   }
   for (int i = 0; model.mixture && i < model.ffn_experts(); ++i) {
-    layer[static_cast<std::size_t>(i % expert_parallel)].ffn_shares.push_back(1.0 /
-                                                                              model.ffn_experts());
+    RankHolding& rank = layer[static_cast<std::size_t>(i % expert_parallel)];
+    rank.ffn_shares.push_back(1.0 / model.ffn_experts());
+    rank.ffn_states += 1;
   }
   return {layer};
 }
@@ -44,13 +46,16 @@ std::vector<LayerHoldings> planned_holdings(const ModelPlan& plan) {
     const std::vector<double> parts = ffn_parts(plan.loads[l]);
     LayerHoldings& layer = layers.emplace_back(plan.terms.ranks.size());
     for (std::size_t e = 0; e < plan.layers[l].experts.size(); ++e) {
+      const double state = 1.0 / static_cast<double>(plan.layers[l].experts[e].size());
       for (const Replica& replica : plan.layers[l].experts[e]) {
         RankHolding& rank = layer[static_cast<std::size_t>(replica.rank)];
         if (e < attention) {
           rank.attention += replica.share;
           rank.attention_copies += 1;
+          rank.attention_states += state;
         } else {
           rank.ffn_shares.push_back(parts[e - attention] * replica.share);
+          rank.ffn_states += state;
         }
       }
     }

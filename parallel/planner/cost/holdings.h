@@ -12,6 +12,8 @@ struct RankHolding {
   double attention = 0;            // attention experts, by the part of the sequences each takes
   int attention_copies = 0;        // attention experts it holds weights of
   std::vector<double> ffn_shares;  // of each FFN expert it holds: its part of all FFN rows
+  double attention_states = 0;     // experts whose state it keeps; of one with c copies a c-th
+  double ffn_states = 0;           // likewise
   bool operator==(const RankHolding&) const = default;
 
   double ffn_share() const;

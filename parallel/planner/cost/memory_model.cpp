@@ -17,6 +17,7 @@ struct Owned {
   double optimizer = 0;  // bytes
   double elements = 0;
   double output = 0;  // of them, of the output embedding
+  bool operator==(const Owned&) const = default;
 };
 
 /// Tiles are dealt to the ranks as ShardedOptimizer does. (ranks)
@@ -71,6 +72,7 @@ class PlaceMemory {
                    inboxes(experts_ / layout_.data_parallel(), layout_.data_parallel());
     MemoryPrediction worst = larger(loss, larger(middle, end));
     worst.optimizer += owned.optimizer;
+    worst.snapshot = snapshot(owned);
     return worst;
   }
 
@@ -91,6 +93,11 @@ class PlaceMemory {
     return std::min(elements, kInFlight) * kFloat * (copies - 1);
   }
 
+  /// Weight and moments of what a rank owns, in fp32 whatever the products' precision.
+  double snapshot(const Owned& owned) const {
+    return run_.snapshots == Snapshots::kInBackground ? 3 * kFloat * (owned.elements + owned_) : 0;
+  }
+
   double width() const { return static_cast<double>(run_.model.d_model); }
   bool is_low() const { return run_.precision == Precision::kBFloat16; }
 
@@ -99,10 +106,13 @@ class PlaceMemory {
     for (const RankHolding* holding : holdings_) {
       experts_ += holding->attention_copies * sizes_.attention_expert +
                   static_cast<double>(holding->ffn_shares.size()) * sizes_.ffn_expert;
+      owned_ += (holding->attention_states * sizes_.attention_expert +
+                 holding->ffn_states * sizes_.ffn_expert) /
+                layout_.data_parallel();
     }
     memory.weights = (sizes_.shared + experts_) * element + sizes_.shared_fp32 * kFloat;
     memory.gradients = (sizes_.shared + experts_ + sizes_.shared_fp32) * kFloat;
-    memory.optimizer = experts_ * kFloat * (is_low() ? 3 : 2) / layout_.data_parallel();
+    memory.optimizer = owned_ * kFloat * (is_low() ? 3 : 2);
   }
 
   static LayerHolding kept_of(const RankHolding& rank) {
@@ -218,6 +228,7 @@ class PlaceMemory {
   RowCounts rows_;
   std::vector<const RankHolding*> holdings_;  // [layer]
   double experts_ = 0;                        // elements of experts held
+  double owned_ = 0;                          // of them, whose state this rank keeps
   MemoryPrediction kept_;                     // at any moment before backward
   Stage backward_;
   double recomputed_ = 0;  // and while one layer is recomputed
@@ -243,6 +254,11 @@ MemoryPrediction predict_memory(const RunShape& run, const ModelSizes& sizes,
   const std::vector<Owned> owned = deal_shared(run, sizes, layout.ranks);
   MemoryPrediction most;
   for (std::size_t rank = 0; rank < owned.size(); ++rank) {
+    const bool is_like_last = rank > 0 && owned[rank] == owned[rank - 1] &&
+                              like[rank % group] == like[(rank - 1) % group];
+    if (is_like_last) {
+      continue;
+    }
     const MemoryPrediction memory = places[like[rank % group]].predicted(owned[rank]);
     most = memory.total() > most.total() ? memory : most;
   }

@@ -13,9 +13,10 @@ struct MemoryPrediction {
   double activations = 0;  // what backward needs
   double exchange = 0;  // rows that were sent here and are waited for, and gradients to be summed
   double staging = 0;   // logits, and what a layer's backward makes on its way
+  double snapshot = 0;  // copies of weights and moments that checkpoints are written from
 
   double total() const {
-    return weights + gradients + optimizer + activations + exchange + staging;
+    return weights + gradients + optimizer + activations + exchange + staging + snapshot;
   }
 };
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/memory_need.h"
 #include "model/parameter_store.h"
 
 namespace bam {
@@ -14,6 +15,7 @@ struct RunShape {
   Precision precision = Precision::kFloat32;
   std::int64_t sequences = 0;  // of a step, over all ranks and micro-steps
   std::int64_t length = 0;     // tokens of a sequence
+  Snapshots snapshots = Snapshots::kNone;
 
   double element_bytes() const { return precision == Precision::kBFloat16 ? 2 : 4; }
   DType dtype() const {
