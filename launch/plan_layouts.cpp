@@ -5,6 +5,7 @@
 
 #include "launch/command_line.h"
 #include "launch/exit_codes.h"
+#include "launch/layout_loads.h"
 #include "launch/layout_report.h"
 #include "runtime/check.h"
 
@@ -18,6 +19,7 @@ struct Request {
   std::string config;
   std::string cluster;
   std::vector<std::string> changes;
+  LayoutLoads loads;
   std::int64_t limit = 10;
   bool is_json = false;
 };
@@ -29,17 +31,24 @@ void add_options(options::options_description& description, Request& request, co
        "dgx-h100, dgx-a100, hgx-h200, or a file (protobuf text; bam plan calibrate writes them)")
       ("set", options::value(&request.changes)->composing(), changes)
       ("json", options::bool_switch(&request.is_json), "print JSON");
+  add_load_options(description, request.loads);
+}
+
+std::vector<PricedLayout> ranked(const PlanInput& input, const Request& request) {
+  return ranked_layouts(input.run, input.cluster,
+                        holdings_under(request.loads, input, request.config));
 }
 
 /// The best layout; there is always one with a single micro-step.
-json best_layout(const PlanInput& input) {
-  return layout_json(ranked_layouts(input.run, input.cluster).front(), input);
+json best_layout(const PlanInput& input, const Request& request) {
+  return layout_json(ranked(input, request).front(), input);
 }
 
-void print_heading(const PlanInput& input, std::ostream& out) {
+void print_heading(const PlanInput& input, const Request& request, std::ostream& out) {
   out << input.cluster.name << ", " << input.cluster.nodes << " x " << input.cluster.ranks_per_node
       << " ranks; a step of " << input.run.sequences << " sequences of " << input.run.length
-      << " tokens, " << (input.run.precision == Precision::kBFloat16 ? "bf16" : "fp32")
+      << " tokens, " << (input.run.precision == Precision::kBFloat16 ? "bf16" : "fp32") << "\n"
+      << text_of(request.loads)
       << "\nPredictions: docs/planning.md says from what, and what they leave out.\n\n";
 }
 
@@ -59,7 +68,7 @@ int plan_layouts(std::span<const std::string> arguments) {
   }
   check_input(request.limit >= 0, "--limit: ", request.limit, " is negative");
   const PlanInput input = read_plan_input(request.config, request.cluster, request.changes);
-  const std::vector<PricedLayout> layouts = ranked_layouts(input.run, input.cluster);
+  const std::vector<PricedLayout> layouts = ranked(input, request);
   json shown = json::array();
   for (const PricedLayout& layout : layouts) {
     if (request.limit == 0 || std::ssize(shown) < request.limit) {
@@ -75,7 +84,7 @@ int plan_layouts(std::span<const std::string> arguments) {
               << "\n";
     return kDone;
   }
-  print_heading(input, std::cout);
+  print_heading(input, request, std::cout);
   print_layouts(shown, std::cout);
   std::cout << layouts.size() << " layouts examined\n";
   return kDone;
@@ -99,8 +108,8 @@ int plan_what_if(std::span<const std::string> arguments) {
   std::vector<std::string> both = given;
   both.insert(both.end(), request.changes.begin(), request.changes.end());
   const PlanInput changed = read_plan_input(request.config, request.cluster, both);
-  const json before = best_layout(as_is);
-  const json after = best_layout(changed);
+  const json before = best_layout(as_is, request);
+  const json after = best_layout(changed, request);
   if (request.is_json) {
     std::cout << json{{"as_it_is", before}, {"changed", after}}.dump(2) << "\n";
   } else {

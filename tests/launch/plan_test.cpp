@@ -154,6 +154,30 @@ TEST_F(Plan, RanksLayouts) {
   EXPECT_NE(table.find("Predictions"), std::string::npos) << table;
 }
 
+TEST_F(Plan, RanksLayoutsUnderLoads) {
+  const auto step_on_four = [&](const Words& more) {
+    const Words words = priced({"plan", "layouts", kPaperModel, "--limit", "0", "--json"}, more);
+    const json found = json::parse(expect_code(0, alone(words)).out);
+    for (const json& layout : found["layouts"]) {
+      if (layout["expert_parallel"] == 4 && layout["micro_steps"] == 1) {
+        return layout["step"]["seconds"].get<double>();
+      }
+    }
+    return 0.0;
+  };
+  const std::string hot = written("hot.csv", "100,10,10,10\n");
+  const double even = step_on_four({});
+  const double placed = step_on_four({"--loads", hot});
+  const double in_turn = step_on_four({"--loads", hot, "--round-robin"});
+  EXPECT_GT(even, 0);
+  EXPECT_LT(even, placed);
+  EXPECT_LT(placed, in_turn);
+  expect_refused(priced({"plan", "layouts", kPaperModel, "--round-robin"}),
+                 {"--round-robin", "--loads"});
+  expect_refused(priced({"plan", "layouts", kPaperModel, "--loads", written("two.csv", "1,2\n")}),
+                 {"--loads: 2 experts where the model has 4"});
+}
+
 TEST_F(Plan, SaysWhatWouldBe) {
   Words words = {"plan", "what-if", kPaperModel, "--json"};
   for (const std::string& word : kPaper) {

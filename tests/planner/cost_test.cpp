@@ -119,6 +119,42 @@ TEST(Traffic, OfALayerIsTheFormulas) {
   EXPECT_NEAR(across.bytes[1] / across.bytes[0], 4.0 / 3, 1e-12);  // four peers away, three near
 }
 
+// Rank 0 does seven parts in ten: it gets that of what others have chosen, and sends the answers.
+TEST(Traffic, OfUnevenLoadsIsTheBusiestRanks) {
+  const Cluster cluster = made_cluster();
+  RunShape run = made_run(MixtureConfig{.attention = std::nullopt, .ffn = {.experts = 4}});
+  LayerHoldings layer(4);
+  for (std::size_t rank = 0; rank < 4; ++rank) {
+    layer[rank].ffn_shares = {rank == 0 ? 0.7 : 0.1};
+  }
+  const double rows = 64.0 / 8 * 32 * 64 * 4;  // bytes that one rank has chosen
+  const RunLayout near{.ranks = 8, .expert_parallel = 4};
+  EXPECT_NEAR(layer_traffic(run, near, cluster, layer).bytes[0], rows * (0.3 + 3 * 0.7), 1e-6);
+  // Two nodes of two: the peer on the node, and the two elsewhere.
+  Cluster halves = cluster;
+  halves.nodes = 4;
+  halves.ranks_per_node = 2;
+  const Traffic across = layer_traffic(run, near, halves, layer);
+  EXPECT_NEAR(across.bytes[0], rows * (0.1 + 0.7), 1e-6);
+  EXPECT_NEAR(across.bytes[1], rows * (0.2 + 2 * 0.7), 1e-6);
+}
+
+TEST(Layouts, ArePricedUnderTheLoadsThereAre) {
+  const RunShape run = made_run(MixtureConfig{.attention = std::nullopt, .ffn = {.experts = 4}});
+  const Cluster cluster = made_cluster();
+  std::vector<int> asked;
+  const auto lopsided = [&](int expert_parallel) {
+    asked.push_back(expert_parallel);
+    auto layers = even_holdings(run.model, expert_parallel);
+    layers[0][0].ffn_shares.front() = 0.9;
+    return layers;
+  };
+  const auto even = ranked_layouts(run, cluster);
+  const auto uneven = ranked_layouts(run, cluster, lopsided);
+  EXPECT_EQ(asked, (std::vector<int>{1, 2, 4}));
+  EXPECT_GT(uneven.front().step.seconds(), even.front().step.seconds());
+}
+
 TEST(Memory, OfCheckpointsWrittenMeanwhileIsOneMoreStateOfEachWeight) {
   RunShape run = made_run(bam_mixture());
   const ModelSizes sizes(run.model);
@@ -189,7 +225,8 @@ TEST(Layouts, ThousandsArePricedInSeconds) {
   int count = 0;
   while (count < 10'000) {
     for (const RunLayout& layout : possible_layouts(run, cluster)) {
-      EXPECT_GT(priced(run, sizes, layout, cluster).step.seconds(), 0);
+      const auto layers = even_holdings(run.model, layout.expert_parallel);
+      EXPECT_GT(priced(run, sizes, layout, cluster, layers).step.seconds(), 0);
       ++count;
     }
   }

@@ -1,6 +1,7 @@
 #include "parallel/planner/cost/layouts.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 namespace bam {
@@ -61,8 +62,7 @@ std::vector<RunLayout> possible_layouts(const RunShape& run, const Cluster& clus
 }
 
 PricedLayout priced(const RunShape& run, const ModelSizes& sizes, const RunLayout& layout,
-                    const Cluster& cluster) {
-  const auto layers = even_holdings(run.model, layout.expert_parallel);
+                    const Cluster& cluster, const std::vector<LayerHoldings>& layers) {
   PricedLayout out{.layout = layout,
                    .memory = predict_memory(run, sizes, layout, layers),
                    .step = predict_step(run, sizes, layout, cluster, layers)};
@@ -70,16 +70,27 @@ PricedLayout priced(const RunShape& run, const ModelSizes& sizes, const RunLayou
   return out;
 }
 
-std::vector<PricedLayout> ranked_layouts(const RunShape& run, const Cluster& cluster) {
+std::vector<PricedLayout> ranked_layouts(const RunShape& run, const Cluster& cluster,
+                                         const HoldingsOf& holdings) {
   const ModelSizes sizes(run.model);
+  std::map<int, std::vector<LayerHoldings>> known;
   std::vector<PricedLayout> all;
   for (const RunLayout& layout : possible_layouts(run, cluster)) {
-    all.push_back(priced(run, sizes, layout, cluster));
+    std::vector<LayerHoldings>& layers = known[layout.expert_parallel];
+    if (layers.empty()) {
+      layers = holdings(layout.expert_parallel);
+    }
+    all.push_back(priced(run, sizes, layout, cluster, layers));
   }
   std::stable_sort(all.begin(), all.end(), [](const PricedLayout& a, const PricedLayout& b) {
     return place_of(a) < place_of(b);
   });
   return all;
+}
+
+std::vector<PricedLayout> ranked_layouts(const RunShape& run, const Cluster& cluster) {
+  return ranked_layouts(
+      run, cluster, [&](int expert_parallel) { return even_holdings(run.model, expert_parallel); });
 }
 
 bool changes_balance_loss(const RunShape& run, std::int64_t micro_steps, std::int64_t other) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,19 @@ struct PricedLayout {
 /// sequences and leave each rank some; recomputation; slices of the attention exchange.
 std::vector<RunLayout> possible_layouts(const RunShape& run, const Cluster& cluster);
 
-/// Experts dealt round-robin, equally loaded.
+/// What the ranks of an expert-parallel group of this size hold; see LayerHoldings.
+using HoldingsOf = std::function<std::vector<LayerHoldings>(int expert_parallel)>;
+
+/// With the experts where `layers` has them.
 PricedLayout priced(const RunShape& run, const ModelSizes& sizes, const RunLayout& layout,
-                    const Cluster& cluster);
+                    const Cluster& cluster, const std::vector<LayerHoldings>& layers);
 
 /// All possible layouts: those that fit first, the fastest first; then those that do not, the
-/// smallest first. Of layouts alike in both, that with fewer micro-steps comes first.
+/// smallest first. Of layouts alike in both, that with fewer micro-steps comes first. `holdings` is
+/// asked once for each size of group.
+std::vector<PricedLayout> ranked_layouts(const RunShape& run, const Cluster& cluster,
+                                         const HoldingsOf& holdings);
+/// Experts dealt round-robin, equally loaded.
 std::vector<PricedLayout> ranked_layouts(const RunShape& run, const Cluster& cluster);
 
 /// Whether the balancing loss differs slightly between two layouts: it is taken over a micro-step's

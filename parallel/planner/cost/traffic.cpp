@@ -35,6 +35,32 @@ double expert_elements(const ModelSizes& sizes, int n_layers,
   return most;
 }
 
+/// FFN rows there and back, of the rank for which that takes longest; each rank has `chosen` bytes
+/// of them, spread over the group as its ranks have parts of the experts' work.
+Traffic ffn_traffic(double chosen, const Peers& peers, const Cluster& cluster,
+                    const LayerHoldings& layer) {
+  const auto near = static_cast<std::size_t>(peers.count[kNode]) + 1;
+  Traffic most;
+  double on_node = 0;  // part of the work done on the rank's node
+  for (std::size_t rank = 0; rank < layer.size(); ++rank) {
+    if (rank % near == 0) {
+      on_node = 0;
+      for (std::size_t other = rank; other < std::min(rank + near, layer.size()); ++other) {
+        on_node += layer[other].ffn_share();
+      }
+    } else if (layer[rank] == layer[rank - 1]) {
+      continue;
+    }
+    // Its own rows to all others, and to each of them the answers for theirs.
+    const double share = layer[rank].ffn_share();
+    Traffic traffic = peers.each(chosen * share, 3);  // and the counts before them
+    traffic.bytes[kNode] += chosen * (on_node - share);
+    traffic.bytes[kNetwork] += chosen * (peers.count[kNetwork] > 0 ? 1 - on_node : 0);
+    most = traffic.seconds(cluster) > most.seconds(cluster) ? traffic : most;
+  }
+  return most;
+}
+
 }  // namespace
 
 Traffic& Traffic::operator+=(const Traffic& more) {
@@ -92,9 +118,8 @@ Traffic layer_traffic(const RunShape& run, const RunLayout& layout, const Cluste
   const double own = row_counts(run, layout).own;
   const auto d = static_cast<double>(run.model.d_model);
   const double row = d * run.element_bytes();
-  // A rank's chosen rows, spread over the group; there and back.
-  const double chosen = own * run.model.mixture->ffn.top_k / layout.expert_parallel * row;
-  Traffic traffic = peers.each(2 * chosen, 3);  // and the counts before them
+  const double chosen = own * run.model.mixture->ffn.top_k * row;
+  Traffic traffic = ffn_traffic(chosen, peers, cluster, layer);
   if (!run.model.has_attention_experts()) {
     return traffic;
   }

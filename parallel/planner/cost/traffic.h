@@ -34,9 +34,9 @@ Peers expert_peers(const RunLayout& layout, const Cluster& cluster);
 Peers data_peers(const RunLayout& layout, const Cluster& cluster);
 Peers world_peers(const RunLayout& layout, const Cluster& cluster);
 
-/// One layer's forward exchange of one rank in one micro-step: FFN rows there and back, sequences
-/// to the attention experts of other ranks and their answers. Backward is as much, but for the
-/// gates.
+/// One layer's forward exchange in one micro-step, of the rank that sends most: FFN rows there and
+/// back, sequences to the attention experts of other ranks and their answers. A row goes to each of
+/// its experts, be they on one rank. Backward is as much, but for the gates.
 Traffic layer_traffic(const RunShape& run, const RunLayout& layout, const Cluster& cluster,
                       const LayerHoldings& layer);
 
