@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include "io/checkpoint_reader.h"
 #include "io/field_check.h"
+#include "io/text_file.h"
 #include "io/text_proto.h"
+#include "runtime/check.h"
 
 namespace bam {
 namespace {
@@ -245,6 +248,12 @@ ModelPlan plan_of_message(const proto::Placement& message, const std::string& so
 }
 
 ModelPlan read_plan(const std::filesystem::path& path) {
+  if (is_folder(path)) {
+    const CheckpointReader checkpoint(path);
+    check_input(checkpoint.placement() != nullptr, checkpoint.path().string(),
+                ": does not say where its experts are");
+    return plan_of_message(*checkpoint.placement(), checkpoint.path().string() + ": placement");
+  }
   proto::Placement message;
   read_text_proto(path, message);
   return plan_of_message(message, path.string());

@@ -12,8 +12,9 @@ namespace bam {
 /// loads. What read_placement reads is a part of it.
 proto::Placement message_of_plan(const ModelPlan& plan);
 
-/// Reads a plan. Throws BadInput naming file, field and value unless it is one that `bam plan
-/// place` could have written, certificates aside: whether those hold is verify's to say.
+/// Reads a plan, or that of a checkpoint or run folder. Throws BadInput naming file, field and
+/// value unless it is one that `bam plan place` could have written, certificates aside: whether
+/// those hold is verify's to say.
 ModelPlan read_plan(const std::filesystem::path& path);
 
 /// The same from a message; `source` stands for the file in errors.

@@ -5,8 +5,10 @@
 #include <limits>
 
 #include "io/checkpoint_reader.h"
+#include "io/plan_file.h"
 #include "io/run_config.h"
 #include "launch/message_json.h"
+#include "launch/plan_report.h"
 #include "launch/tensor_tiles.h"
 #include "io/text_file.h"
 #include "runtime/check.h"
@@ -65,18 +67,22 @@ json inspect_config(const std::filesystem::path& path) {
           {"tensors", tensors_of(model, nullptr)}};
 }
 
-/// Where the experts are, each expert's first copy; null where that is not known.
+/// Where the experts are, each expert's first copy, and the plan; null where that is not known.
 json plan_of(const CheckpointReader& checkpoint) {
   if (checkpoint.placement() == nullptr) {
     return nullptr;
   }
+  const proto::Placement& placement = *checkpoint.placement();
   json layers = json::array();
-  for (const proto::LayerPlacement& layer : checkpoint.placement()->layers()) {
+  for (const proto::LayerPlacement& layer : placement.layers()) {
     layers.push_back({{"attention", std::vector<std::int64_t>(layer.attention().begin(),
                                                               layer.attention().end())},
                       {"ffn", std::vector<std::int64_t>(layer.ffn().begin(), layer.ffn().end())}});
   }
-  return {{"ranks", checkpoint.placement()->ranks()}, {"layers", std::move(layers)}};
+  const json planned = placement.has_terms()
+                           ? plan_json(plan_of_message(placement, checkpoint.path().string()))
+                           : json();
+  return {{"ranks", placement.ranks()}, {"layers", std::move(layers)}, {"planned", planned}};
 }
 
 json inspect_checkpoint(const std::filesystem::path& path, Statistics statistics) {

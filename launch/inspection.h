@@ -15,7 +15,8 @@ enum class Statistics { kNone, kPerTensor };
 ///   {"file", "kind": "checkpoint"|"config", "model": {..}, "parameters": {"total", "active"},
 ///    "tensors": [{"name", "role", "shape", "elements", "statistics": {"mean", "std", "min", "max"}}],
 ///    "step", "tokens": {"phase", "cumulative"}, "seconds", "flops", "bytes",
-///    "plan": {"ranks", "layers": [{"attention", "ffn"}]} or null,
+///    "plan": {"ranks", "layers": [{"attention", "ffn"}],
+///             "planned": the plan with its certificates (launch/plan_report.h) or null} or null,
 ///    "lineage": {"made_by", "run", "step", "tokens_phase", "manifest_hash", "parents": [..]}}
 ///
 /// From "step" on of a checkpoint only. Throws BadInput where it is neither, and for statistics of

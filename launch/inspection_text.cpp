@@ -6,6 +6,7 @@
 
 #include "launch/inspection.h"
 #include "launch/lineage_tree.h"
+#include "launch/plan_report.h"
 #include "launch/text_table.h"
 
 namespace bam {
@@ -64,6 +65,24 @@ void print_statistics(const json& tensors, std::ostream& out) {
 
 }  // namespace
 
+namespace {
+
+/// Where experts are, and how good the plan is that has them there.
+void print_experts(const json& plan, std::ostream& out) {
+  if (plan.is_null()) {
+    return;
+  }
+  out << "\nexperts on " << plan["ranks"] << (plan["ranks"] == 1 ? " rank" : " ranks");
+  if (const json& planned = plan["planned"]; !planned.is_null()) {
+    out << ", as planned: " << planned["slots"] << " slots a layer; gap to the bound "
+        << gap_text(planned["mean_gap"].get<double>()) << " mean, "
+        << gap_text(planned["worst_gap"].get<double>()) << " worst";
+  }
+  out << "\n";
+}
+
+}  // namespace
+
 void print_inspection(const json& inspection, std::ostream& out) {
   const json& parameters = inspection["parameters"];
   out << inspection["file"].get<std::string>() << ": "
@@ -76,7 +95,9 @@ void print_inspection(const json& inspection, std::ostream& out) {
   }
   out << "\nstep " << inspection["step"] << ", "
       << grouped(inspection["tokens"]["phase"].get<std::int64_t>()) << " tokens in this phase, "
-      << grouped(inspection["tokens"]["cumulative"].get<std::int64_t>()) << " in all\n\nlineage\n";
+      << grouped(inspection["tokens"]["cumulative"].get<std::int64_t>()) << " in all\n";
+  print_experts(inspection["plan"], out);
+  out << "\nlineage\n";
   print_lineage(inspection["lineage"], out);
   if (inspection["tensors"][0].contains("statistics")) {
     out << "\nvalues\n";

@@ -8,7 +8,6 @@
 
 #include "io/checkpoint_state.h"
 #include "io/field_check.h"
-#include "io/placement_file.h"
 #include "io/text_file.h"
 #include "io/trace_file.h"
 #include "launch/evaluation.h"
@@ -33,18 +32,6 @@ std::filesystem::path makeable(std::filesystem::path folder) {
   return folder;
 }
 
-// A run that places experts anew goes on from where it had come to.
-Placement first_placement(const RunConfig& config, int ranks,
-                          const std::optional<StartPoint>& start) {
-  const bool goes_on = config.parallel.replan && start && start->resumes;
-  const proto::Placement* placed = goes_on ? start->checkpoint.placement() : nullptr;
-  if (placed == nullptr || placed->ranks() != ranks) {
-    return placement_for(config, ranks);
-  }
-  return placement_of(*placed, config.model, ranks,
-                      start->checkpoint.path().string() + ": placement");
-}
-
 }  // namespace
 
 TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
@@ -66,10 +53,9 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
       validation_(open_validation_data(config_)),
       tokenizer_(tokenizer_beside(data_.domains()[0].data)),
       start_(open_start(stream, world, {config_, text_, config_name, folder_, tokenizer_})),
-      trainer_(stream, world, layout_, config_.model,
-               naming(config_name + ": parallel.placement",
-                      [&] { return first_placement(config_, layout_.expert_parallel(), start_); }),
-               trainer_options(config_)),
+      plan_(naming(config_name + ": parallel.placement",
+                   [&] { return PlanInForce(config_, layout_.expert_parallel(), start_); })),
+      trainer_(stream, world, layout_, config_.model, plan_.placement(), trainer_options(config_)),
       learning_rate_(learning_rate_of(config_)),
       drill_(Drill::from_environment(world.rank())),
       guard_(config_.guard),
@@ -374,7 +360,7 @@ CheckpointInfo TrainingRun::checkpoint_info(const Placement& placement) const {
           .seconds = seconds_,
           .flops = step_flops(config_) * static_cast<double>(step_),
           .placement =
-              config_.model.mixture ? std::optional(message_of_placement(placement)) : std::nullopt,
+              config_.model.mixture ? std::optional(plan_.message_of(placement)) : std::nullopt,
           .loads = replanning_ ? replanning_->counted() : std::vector<proto::ExpertLoads>(),
           .guard = guard_.state()};
 }

@@ -11,6 +11,7 @@
 #include "io/validation_data.h"
 #include "launch/drill.h"
 #include "launch/loss_guard.h"
+#include "launch/plan_in_force.h"
 #include "launch/replanning.h"
 #include "launch/routing_log.h"
 #include "launch/run_watch.h"
@@ -73,6 +74,7 @@ class TrainingRun {
   std::vector<ValidationData> validation_;
   std::string tokenizer_;            // the SentencePiece model's bytes
   std::optional<StartPoint> start_;  // until its weights are read
+  PlanInForce plan_;
   Trace trace_;                      // of the traced step; outlives what is in flight
   Trainer trainer_;
   LearningRate learning_rate_;

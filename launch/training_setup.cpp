@@ -1,7 +1,6 @@
 #include "launch/training_setup.h"
 
 #include "io/content_hash.h"
-#include "io/placement_file.h"
 #include "io/text_file.h"
 #include "model/flops.h"
 #include "runtime/check.h"
@@ -21,14 +20,6 @@ OptimizerSettings optimizer_settings(const OptimizerConfig& config) {
 }
 
 }  // namespace
-
-Placement placement_for(const RunConfig& config, int ranks) {
-  Placement placement = config.parallel.placement.empty()
-                            ? round_robin(config.model, ranks)
-                            : read_placement(config.parallel.placement, config.model, ranks);
-  validate(placement, config.model);
-  return placement;
-}
 
 TrainerOptions trainer_options(const RunConfig& config) {
   return {.precision = config.training.precision,

@@ -11,9 +11,6 @@
 
 namespace bam {
 
-/// The plan that the config names, else experts dealt round-robin; `ranks` of an expert group.
-Placement placement_for(const RunConfig& config, int ranks);
-
 TrainerOptions trainer_options(const RunConfig& config);
 LearningRate learning_rate_of(const RunConfig& config);
 

@@ -3,6 +3,7 @@
 
 #include "io/plan_file.h"
 #include "io/text_file.h"
+#include "io/text_proto.h"
 #include "tests/launch/refusal.h"
 
 namespace bam {
@@ -111,6 +112,12 @@ TEST_F(Plan, GoesFromARunsTraceIntoTheNextRun) {
   for (std::size_t e = 0; e < 4; ++e) {
     EXPECT_EQ(seen["plan"]["layers"][1]["ffn"][e], plan.layers[1].experts[4 + e].front().rank);
   }
+  EXPECT_EQ(seen["plan"]["planned"]["layers"][1]["bound"], plan.layers[1].certificate.bound);
+  EXPECT_EQ(text_of(message_of_plan(read_plan(file("second")))),
+            text_of(message_of_plan(read_plan(file("plan")))));
+  const std::string text = expect_code(0, alone({"inspect", file("second")})).out;
+  EXPECT_NE(text.find("experts on 2 ranks, as planned: 8 slots a layer"), std::string::npos) << text;
+  expect_code(0, alone({"plan", "verify", file("second")}));
   expect_refusal(on_ranks(2, train(small.expert_kv(), file("out"), {"--plan", file("nowhere")})),
                  {"nowhere"}, file("out"));
 }

@@ -1,0 +1,32 @@
+#include "launch/plan_in_force.h"
+
+#include "io/placement_file.h"
+#include "io/plan_file.h"
+#include "io/text_proto.h"
+
+namespace bam {
+
+PlanInForce::PlanInForce(const RunConfig& config, int ranks,
+                         const std::optional<StartPoint>& start) {
+  std::string source = config.parallel.placement;
+  const bool goes_on = config.parallel.replan && start && start->resumes;
+  const proto::Placement* kept = goes_on ? start->checkpoint.placement() : nullptr;
+  if (kept != nullptr && kept->ranks() == ranks) {
+    plan_ = *kept;
+    source = start->checkpoint.path().string() + ": placement";
+  } else if (!source.empty()) {
+    read_text_proto(source, plan_.emplace());
+  }
+  placement_ =
+      plan_ ? placement_of(*plan_, config.model, ranks, source) : round_robin(config.model, ranks);
+  validate(placement_, config.model);
+  if (plan_ && plan_->has_terms()) {
+    plan_of_message(*plan_, source);  // what a manifest holds can be read again
+  }
+}
+
+proto::Placement PlanInForce::message_of(const Placement& now) const {
+  return plan_ && now == placement_ ? *plan_ : message_of_placement(now);
+}
+
+}  // namespace bam

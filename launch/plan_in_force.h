@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+
+#include "io/run_config.h"
+#include "launch/start_point.h"
+#include "model/placement.h"
+#include "proto/placement.pb.h"
+
+namespace bam {
+
+/// Where a run's experts are, with the plan that says so.
+class PlanInForce {
+ public:
+  /// The plan of the checkpoint that a run goes on from, if it places experts anew; else the one
+  /// that the config names; else none, and experts are dealt round-robin. `ranks` of an expert
+  /// group. Throws BadInput, naming file, field and value, where a plan does not fit the model.
+  PlanInForce(const RunConfig& config, int ranks, const std::optional<StartPoint>& start);
+
+  /// As it is at the start.
+  const Placement& placement() const { return placement_; }
+  /// For a manifest: the whole plan, with its terms, loads and certificates, as long as experts are
+  /// where it has them; else where they are.
+  proto::Placement message_of(const Placement& now) const;
+
+ private:
+  std::optional<proto::Placement> plan_;
+  Placement placement_;
+};
+
+}  // namespace bam
