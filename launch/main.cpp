@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "io/utf8.h"
+#include "launch/bundled_mpi.h"
 #include "launch/commands.h"
 #include "launch/exit_codes.h"
 #include "runtime/check.h"
@@ -70,6 +71,7 @@ int dispatch(const std::vector<std::string>& arguments) {
   const auto found = std::find_if(all.begin(), all.end(),
                                   [&](const Command& command) { return command.name == name; });
   check_input(found != all.end(), name, ": there is no such command; `bam --help` lists them");
+  use_bundled_mpi();
   return found->run(std::span(arguments).subspan(1));
 }
 

@@ -4,9 +4,8 @@
 
 namespace bam::cuda {
 
-/// A shared library that is opened when it is needed, so that a program starts without it. Looked
-/// for in BAM_CUDA_LIBRARIES (folders, separated by colons), then where the system looks, then in
-/// the CUDA toolkit's folder.
+/// A shared library that is opened when it is needed, so that a program starts without it; looked
+/// for where places_of_library says.
 class Library {
  public:
   /// Throws Error naming the library and what to set.

@@ -1,0 +1,70 @@
+#include "runtime/cuda/library_places.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace bam::cuda {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kName = "libcublasLt.so.13";
+
+// Environment variables and a folder for one test.
+class LibraryPlaces : public testing::Test {
+ protected:
+  ~LibraryPlaces() override {
+    for (const char* name : {"BAM_CUDA_LIBRARIES", "CUDA_HOME", "VIRTUAL_ENV"}) {
+      unsetenv(name);
+    }
+    fs::remove_all(folder_);
+  }
+
+  void set(const char* name, const fs::path& value) { setenv(name, value.c_str(), 1); }
+  fs::path make(const fs::path& file) {
+    fs::create_directories((folder_ / file).parent_path());
+    std::ofstream(folder_ / file) << "a library";
+    return folder_ / file;
+  }
+
+  fs::path folder_ = fs::temp_directory_path() / ("bam-places-" + std::to_string(getpid()));
+};
+
+TEST_F(LibraryPlaces, TakeNamedFoldersFirstThenTheSystemTheToolkitAndPythonsWheels) {
+  const fs::path toolkit = make(fs::path("cuda/lib64") / kName);
+  const fs::path wheel =
+      make(fs::path("venv/lib/python3.12/site-packages/nvidia/cu13/lib") / kName);
+  set("BAM_CUDA_LIBRARIES", "/first:/second");
+  set("CUDA_HOME", folder_ / "cuda");
+  set("VIRTUAL_ENV", folder_ / "venv");
+  const auto places = places_of_library(kName);
+  ASSERT_GE(places.size(), 5U);
+  EXPECT_EQ(places[0], std::string("/first/") + kName);
+  EXPECT_EQ(places[1], std::string("/second/") + kName);
+  EXPECT_EQ(places[2], kName);
+  EXPECT_EQ(places[3], toolkit);
+  EXPECT_NE(std::find(places.begin() + 4, places.end(), wheel), places.end());
+}
+
+TEST_F(LibraryPlaces, AreFoundBesideThePythonOnThePath) {
+  const fs::path wheel =
+      make(fs::path("env/lib/python3.9/site-packages/nvidia/cublas/lib") / kName);
+  make("env/bin/python3");
+  const std::string before = std::getenv("PATH");
+  set("PATH", folder_ / "env" / "bin");
+  const auto places = places_of_library(kName);
+  set("PATH", before);
+  EXPECT_NE(std::find(places.begin(), places.end(), wheel), places.end());
+}
+
+TEST_F(LibraryPlaces, AreTheSystemsAloneWhereTheLibraryIsNowhere) {
+  EXPECT_EQ(places_of_library("libnowhere.so.0"), std::vector<std::string>{"libnowhere.so.0"});
+}
+
+}  // namespace
+}  // namespace bam::cuda
