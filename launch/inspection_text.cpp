@@ -63,11 +63,7 @@ void print_statistics(const json& tensors, std::ostream& out) {
   }
 }
 
-}  // namespace
-
-namespace {
-
-/// Where experts are, and how good the plan is that has them there.
+// Where experts are, and how good the plan is that has them there.
 void print_experts(const json& plan, std::ostream& out) {
   if (plan.is_null()) {
     return;

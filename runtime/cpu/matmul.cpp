@@ -11,6 +11,8 @@ namespace {
 // Threads share out tiles. How a product is cut depends on the matrices alone, so that the bits of
 // the result depend neither on the number of threads nor on how often the stream polls.
 constexpr std::int64_t kTileCols = 1024;  // wide, so that oneDNN packs rows of `a` seldom
+constexpr std::int64_t kLeastTiles = 4;   // few rows give narrower tiles instead, down to kColUnit
+constexpr std::int64_t kColUnit = 64;
 
 // Routed rows come in any number, as m or as k, and oneDNN compiles a kernel a size in a good part of
 // a millisecond: so sizes are cut into `large` ones, a multiple of `small`, and the rest.
@@ -35,12 +37,21 @@ struct Tile {
   std::int64_t cols;
 };
 
+std::int64_t parts_of(std::int64_t size, std::int64_t part) { return (size + part - 1) / part; }
+
+std::int64_t tile_cols(const Tensor& c) {
+  const std::int64_t tiles = std::max(parts_of(c.cols(), kTileCols),
+                                      parts_of(kLeastTiles, parts_of(c.rows(), kRows.large)));
+  return parts_of(parts_of(c.cols(), tiles), kColUnit) * kColUnit;
+}
+
 std::vector<Tile> tiles_of(const Tensor& c) {
   std::vector<Tile> tiles;
+  const std::int64_t width = tile_cols(c);
   for (std::int64_t row = 0, rows = 0; row < c.rows(); row += rows) {
     rows = kRows.next(c.rows() - row);
-    for (std::int64_t col = 0; col < c.cols(); col += kTileCols) {
-      tiles.push_back({row, rows, col, std::min(kTileCols, c.cols() - col)});
+    for (std::int64_t col = 0; col < c.cols(); col += width) {
+      tiles.push_back({row, rows, col, std::min(width, c.cols() - col)});
     }
   }
   return tiles;
