@@ -22,7 +22,8 @@ using nlohmann::json;
 
 std::string host_name() {
   std::string name(256, '\0');
-  check(::gethostname(name.data(), name.size() - 1) == 0, "gethostname: ", std::strerror(errno));
+  const bool is_known = ::gethostname(name.data(), name.size() - 1) == 0;
+  check(is_known, "gethostname: ", std::strerror(errno));
   name.resize(std::strlen(name.c_str()));
   return name;
 }

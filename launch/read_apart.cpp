@@ -32,7 +32,10 @@ constexpr bool kLimitsMemory = true;
 
 class Pipe {
  public:
-  Pipe() { check(::pipe(ends_.data()) == 0, "pipe: ", std::strerror(errno)); }
+  Pipe() {
+    const bool is_open = ::pipe(ends_.data()) == 0;
+    check(is_open, "pipe: ", std::strerror(errno));
+  }
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;
   ~Pipe() {

@@ -32,8 +32,8 @@ int open_socket() {
   const int file = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   check(file >= 0, "socket: ", std::strerror(errno));
   const sockaddr_in any = address_of(htonl(INADDR_ANY), 0);
-  check(::bind(file, reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0,
-        "bind: ", std::strerror(errno));
+  const bool is_bound = ::bind(file, reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0;
+  check(is_bound, "bind: ", std::strerror(errno));
   return file;
 }
 
@@ -75,11 +75,12 @@ PeerBeats::Card PeerBeats::own_card(int socket) {
   Card card{.host = network_identity(), .addresses = {}, .port = 0};
   sockaddr_in own{};
   socklen_t size = sizeof own;
-  check(::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size) == 0,
-        "getsockname: ", std::strerror(errno));
+  const bool has_port = ::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size) == 0;
+  check(has_port, "getsockname: ", std::strerror(errno));
   card.port = own.sin_port;
   ifaddrs* list = nullptr;
-  check(::getifaddrs(&list) == 0, "getifaddrs: ", std::strerror(errno));
+  const bool is_listed = ::getifaddrs(&list) == 0;
+  check(is_listed, "getifaddrs: ", std::strerror(errno));
   std::size_t count = 0;
   for (const ifaddrs* device = list; device != nullptr; device = device->ifa_next) {
     const bool serves = device->ifa_addr != nullptr && device->ifa_addr->sa_family == AF_INET &&
