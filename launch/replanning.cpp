@@ -51,12 +51,16 @@ void Replanning::count(const StepReport& report, double tokens) {
 
 std::optional<Replan> Replanning::better_than(const Placement& current) {
   Replan found = replan(current, tokens_, terms_);
+  forget();
+  const bool pays = found.placement != current && found.gain() >= config_.least_gain;
+  return pays ? std::optional(std::move(found)) : std::nullopt;
+}
+
+void Replanning::forget() {
   for (LayerTokens& layer : tokens_) {
     std::ranges::fill(layer.attention, 0.0);
     std::ranges::fill(layer.ffn, 0.0);
   }
-  const bool pays = found.placement != current && found.gain() >= config_.least_gain;
-  return pays ? std::optional(std::move(found)) : std::nullopt;
 }
 
 std::vector<proto::ExpertLoads> Replanning::counted() const {

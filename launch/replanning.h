@@ -25,6 +25,8 @@ class Replanning {
   /// What was counted, for a checkpoint; and as a checkpoint has it.
   std::vector<proto::ExpertLoads> counted() const;
   void go_on_from(const CheckpointReader& checkpoint);
+  /// Counts anew.
+  void forget();
 
  private:
   ReplanConfig config_;

@@ -76,17 +76,23 @@ void TrainingRun::begin(const std::optional<StartPoint>& start) {
   }
 }
 
-// Every rank has judged alike, so every rank goes back.
-void TrainingRun::rewind() {
+// Every rank has judged alike, so every rank goes back. Whether what follows can be saved.
+bool TrainingRun::rewind() {
   watch_.begin_slow_part("going back");
   checkpoints_->finish();
   tell_of_saves();
   const double seconds = seconds_;
   const proto::GuardState before = guard_.state();
+  const auto start =
+      open_start(stream_, world_, {config_, text_, config_name_, folder_, tokenizer_});
   step_ = 0;
   guard_.resume({});
   trainer_.optimizer().forget();
-  begin(open_start(stream_, world_, {config_, text_, config_name_, folder_, tokenizer_}));
+  if (replanning_) {
+    replanning_->forget();
+    place_as_at(start);
+  }
+  begin(start);
   seconds_ = seconds;
   guard_.rewound(before);
   if (world_.rank() == 0) {
@@ -94,6 +100,16 @@ void TrainingRun::rewind() {
     if (routing_log_) {
       routing_log_.emplace(folder_, step_, config_);
     }
+  }
+  return checkpoints_ || can_save();
+}
+
+// Where the newest checkpoint was damaged, experts are elsewhere than at the one before it.
+void TrainingRun::place_as_at(const std::optional<StartPoint>& start) {
+  plan_ = PlanInForce(config_, layout_.expert_parallel(), start);
+  if (plan_.placement() != trainer_.placement()) {
+    checkpoints_.reset();
+    trainer_.place(plan_.placement());
   }
 }
 
@@ -169,7 +185,9 @@ int TrainingRun::run() {
     watch_.end_step(elapsed.count());
     const LossGuard::Verdict verdict = guard_.judge(step_, report);
     if (verdict == LossGuard::Verdict::kRewind) {
-      rewind();
+      if (!rewind()) {
+        return kNotSaved;
+      }
       continue;
     }
     if (replanning_) {

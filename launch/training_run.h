@@ -44,7 +44,8 @@ class TrainingRun {
  private:
   void begin(const std::optional<StartPoint>& start);
   void begin_from_checkpoint(const CheckpointReader& checkpoint, bool resumes);
-  void rewind();
+  bool rewind();
+  void place_as_at(const std::optional<StartPoint>& start);
   int stop_diverged();
   Batch batch(std::int64_t step, std::int64_t micro_step);
   StepReport train_step();

@@ -2,6 +2,11 @@
 // stopped and resumed they are, to the last bit, those that never stopped.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <numeric>
+#include <thread>
+
 #include "io/checkpoint_reader.h"
 #include "io/metrics_reader.h"
 #include "io/placement_file.h"
@@ -27,18 +32,39 @@ class Replicated : public ::testing::Test {
   /// Trains a mixture on ranks, with a placement and a fault (launch/drill.h) where there is one.
   fs::path run(const std::string& name, int ranks, const std::string& config, Words assignments,
                const std::string& placement = "", const std::string& fault = "") const {
+    expect_code(0, command(name, ranks, config, std::move(assignments), placement, fault));
+    return folder_ / name;
+  }
+
+  ChildCommand command(const std::string& name, int ranks, const std::string& config,
+                       Words assignments, const std::string& placement,
+                       const std::string& fault) const {
     if (!placement.empty()) {
       // One name for all, since checkpoints are compared with their configs.
       write_file(folder_ / "experts.placement", placement);
       assignments.push_back("parallel.placement=" + (folder_ / "experts.placement").string());
     }
-    assignments.push_back("checkpoint.every=" + std::to_string(kEvery));
-    assignments.push_back("checkpoint.keep_last=0");
+    assignments.insert(assignments.begin(),
+                       {"checkpoint.every=" + std::to_string(kEvery), "checkpoint.keep_last=0"});
     ChildCommand command = on_ranks(ranks, train(config, folder_ / name, settings(assignments)));
     if (!fault.empty()) {
       command.environment["BAM_DRILL"] = fault;
     }
-    expect_code(0, command);
+    return command;
+  }
+
+  /// Training under a guard on two ranks that place experts anew, from all on rank 0.
+  ChildCommand guarded_command(const std::string& name, const std::string& spike,
+                               const Words& more) const {
+    Words assignments = {"parallel.replan.slots_per_rank=6", "guard.spikes.memory=4",
+                         "guard.spikes.deviations=100", "training.steps=12"};
+    assignments.insert(assignments.end(), more.begin(), more.end());
+    return command(name, 2, SmallWorld::get().expert_kv(), assignments, kLopsided, spike);
+  }
+  fs::path guarded(const std::string& name, const std::string& spike,
+                   const Words& more = {}) const {
+    expect_code(0, guarded_command(name, spike, more));
+    EXPECT_EQ(read_metrics(folder_ / name / "metrics.jsonl").back()["rewinds"], 1);
     return folder_ / name;
   }
 
@@ -161,6 +187,66 @@ TEST_F(Replicated, AStoppedRunGoesOnWhereItsExpertsAre) {
   // On other ranks its experts are dealt as the config says.
   stopped_at(whole, 4, "alone");
   expect_same_losses(whole, run("alone", 1, config, replan));
+}
+
+TEST_F(Replicated, ARunThatGoesBackAtASpikeKeepsWhatItMoved) {
+  const fs::path whole = guarded("whole", "spike@7");
+  ASSERT_FALSE(replanned_after(whole).empty());
+  EXPECT_EQ(CheckpointReader(whole).guard().left_out(0), 7);
+  // Stopped after that it goes on as if it had not been.
+  stopped_at(whole, 8, "stopped");
+  const fs::path resumed = guarded("stopped", "spike@7");
+  expect_same_checkpoint(whole, resumed);
+  EXPECT_EQ(placement_at(whole, 12), placement_at(resumed, 12));
+}
+
+// Back at the beginning what was counted in the steps that are trained again is counted once.
+TEST_F(Replicated, ARunThatGoesBackToItsBeginningCountsAnew) {
+  constexpr double kChosen = 12 * 32 * 2;  // in a step: sequences, tokens, experts of a token
+  const fs::path back = guarded("back", "spike@6", {"checkpoint.every=20", "training.steps=8"});
+  const CheckpointReader checkpoint(back);
+  ASSERT_FALSE(checkpoint.loads().empty());
+  for (const proto::ExpertLoads& loads : checkpoint.loads()) {
+    EXPECT_EQ(std::accumulate(loads.ffn().begin(), loads.ffn().end(), 0.0), 8 * kChosen);
+  }
+}
+
+/// Damages a run's checkpoint of that step once it trains on from there, while its ranks stand.
+void damage_on_the_way(Program& program, const fs::path& run, std::int64_t step) {
+  const fs::path saved = run / step_folder(step);
+  while (program.is_running() &&
+         (!fs::exists(saved) || read_metrics(run / "metrics.jsonl").back()["step"] <= step)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const std::vector<pid_t> ranks = program.children();
+  std::ranges::for_each(ranks, [](pid_t rank) { kill(rank, SIGSTOP); });
+  std::fstream data(saved / kDataFile, std::ios::in | std::ios::out | std::ios::binary);
+  const auto middle = static_cast<std::streamoff>(fs::file_size(saved / kDataFile) / 2);
+  data.seekg(middle);
+  const auto byte = static_cast<char>(data.get() ^ 1);
+  data.seekp(middle);
+  data.put(byte);
+  data.close();
+  std::ranges::for_each(ranks, [](pid_t rank) { kill(rank, SIGCONT); });
+}
+
+// The checkpoint at which experts moved is damaged: back at the one before it they are where they
+// were then, and what follows is what it was.
+TEST_F(Replicated, ARunThatGoesBackBeyondAMoveTakesItBack) {
+  run("early", 2, SmallWorld::get().expert_kv(), {"training.steps=2"}, kLopsided);
+  const Words rarely = {"checkpoint.every=20", "training.steps=42"};
+  stopped_at(folder_ / "early", 2, "one");
+  const fs::path one = guarded("one", "spike@38", rarely);
+  ASSERT_FALSE(replanned_after(one).empty());
+  ASSERT_EQ(replanned_after(one).front(), 20);
+
+  stopped_at(folder_ / "early", 2, "two");
+  Program program(guarded_command("two", "spike@38", rarely));
+  damage_on_the_way(program, folder_ / "two", 20);
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("goes back to step 2"), std::string::npos) << outcome.out;
+  expect_same_checkpoint(one, folder_ / "two");
 }
 
 }  // namespace
