@@ -73,6 +73,7 @@ void add_info(proto::Manifest& manifest, const CheckpointInfo& info) {
     *manifest.mutable_placement() = *info.placement;
   }
   manifest.mutable_loads()->Add(info.loads.begin(), info.loads.end());
+  manifest.mutable_data_hashes()->Add(info.data_hashes.begin(), info.data_hashes.end());
   *manifest.mutable_guard() = info.guard;
 }
 

@@ -28,6 +28,7 @@ struct CheckpointInfo {
   std::string made_by = "train";
   std::optional<proto::Placement> placement = {};
   std::vector<proto::ExpertLoads> loads = {};
+  std::vector<std::string> data_hashes = {};  // of the config's token data, in their order
   proto::GuardState guard = {};
 };
 

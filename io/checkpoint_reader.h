@@ -56,6 +56,9 @@ class CheckpointReader {
   }
   /// Tokens at each expert since they were last up for being placed anew; one entry a layer, or none.
   const auto& loads() const { return manifest_.loads(); }
+  /// TokenData::content_hash of what training read, in the order of the config's domains; empty:
+  /// it does not say.
+  const auto& data_hashes() const { return manifest_.data_hashes(); }
   /// What these weights came from.
   std::vector<Lineage> parents() const;
   /// This checkpoint as a parent of another.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "io/batches.h"
 #include "io/checkpoint_reader.h"
 #include "parallel/communicator.h"
 
@@ -22,13 +23,14 @@ struct StartRequest {
   const std::string& config_name;
   const std::filesystem::path& folder;
   const std::string& tokenizer;  // the SentencePiece model's bytes
+  const TrainingData& data;
 };
 
 /// Collective: opens the newest whole checkpoint in the folder (launch/resume.h), else
 /// config.init_from; nothing where there is neither. Every byte that will be read is checked, a
-/// part on each rank, and so are config, model and tokenizer. It returns once all ranks have found
-/// theirs good, so that nobody takes memory for what is then refused. Throws BadInput, naming what
-/// is wrong.
+/// part on each rank, and so are config, model and tokenizer, and of a run that goes on the token
+/// data: they must be what it began with. It returns once all ranks have found theirs good, so that
+/// nobody takes memory for what is then refused. Throws BadInput, naming what is wrong.
 std::optional<StartPoint> open_start(Stream& stream, Communicator& world,
                                      const StartRequest& request);
 

@@ -52,7 +52,7 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
                    })),
       validation_(open_validation_data(config_)),
       tokenizer_(tokenizer_beside(data_.domains()[0].data)),
-      start_(open_start(stream, world, {config_, text_, config_name, folder_, tokenizer_})),
+      start_(open_start(stream, world, start_request())),
       plan_(naming(config_name + ": parallel.placement",
                    [&] { return PlanInForce(config_, layout_.expert_parallel(), start_); })),
       trainer_(stream, world, layout_, config_.model, plan_.placement(), trainer_options(config_)),
@@ -66,6 +66,10 @@ TrainingRun::TrainingRun(Stream& stream, Communicator& world, const proto::RunCo
   }
   begin(start_);
   start_.reset();
+}
+
+StartRequest TrainingRun::start_request() const {
+  return {config_, text_, config_name_, folder_, tokenizer_, data_};
 }
 
 void TrainingRun::begin(const std::optional<StartPoint>& start) {
@@ -83,8 +87,7 @@ bool TrainingRun::rewind() {
   tell_of_saves();
   const double seconds = seconds_;
   const proto::GuardState before = guard_.state();
-  const auto start =
-      open_start(stream_, world_, {config_, text_, config_name_, folder_, tokenizer_});
+  const auto start = open_start(stream_, world_, start_request());
   step_ = 0;
   guard_.resume({});
   trainer_.optimizer().forget();
@@ -380,6 +383,7 @@ CheckpointInfo TrainingRun::checkpoint_info(const Placement& placement) const {
           .placement =
               config_.model.mixture ? std::optional(plan_.message_of(placement)) : std::nullopt,
           .loads = replanning_ ? replanning_->counted() : std::vector<proto::ExpertLoads>(),
+          .data_hashes = content_hashes(data_),
           .guard = guard_.state()};
 }
 

@@ -42,6 +42,7 @@ class TrainingRun {
   int run();
 
  private:
+  StartRequest start_request() const;
   void begin(const std::optional<StartPoint>& start);
   void begin_from_checkpoint(const CheckpointReader& checkpoint, bool resumes);
   bool rewind();

@@ -58,6 +58,14 @@ TrainingData open_training_data(const RunConfig& config, Verify verify) {
   return data;
 }
 
+std::vector<std::string> content_hashes(const TrainingData& data) {
+  std::vector<std::string> hashes;
+  for (const TrainingDomain& domain : data.domains()) {
+    hashes.push_back(domain.data.content_hash());
+  }
+  return hashes;
+}
+
 std::vector<ValidationData> open_validation_data(const RunConfig& config) {
   std::vector<ValidationData> validation;
   if (config.training.validate_every == 0) {

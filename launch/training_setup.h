@@ -21,6 +21,9 @@ enum class Verify { kYes, kNo };
 /// The domains' training text. Throws BadInput where the model's vocabulary is another.
 TrainingData open_training_data(const RunConfig& config, Verify verify);
 
+/// TokenData::content_hash of each domain, in their order.
+std::vector<std::string> content_hashes(const TrainingData& data);
+
 /// The domains' validation text, in their order; none where it is never measured.
 std::vector<ValidationData> open_validation_data(const RunConfig& config);
 

@@ -1,8 +1,9 @@
 // A run whose newest checkpoint is damaged goes on from the one before it, and comes out the same;
-// a run of another config, tokenizer or model is refused with what differs.
+// a run of another config, tokenizer, model or data is refused with what differs.
 #include <gtest/gtest.h>
 
 #include "io/checkpoint_reader.h"
+#include "io/prepare_data.h"
 #include "io/text_file.h"
 #include "tests/launch/refusal.h"
 #include "tests/launch/run_comparison.h"
@@ -32,6 +33,30 @@ class DamagedRun : public ::testing::Test {
       }
     }
     FAIL() << "no " << data_set;
+  }
+
+  /// Makes the checkpoint one of before manifests had hashes of the data.
+  static void forget_data(const fs::path& checkpoint) {
+    std::string bytes = read_file(checkpoint / kManifestFile);
+    proto::Manifest manifest;
+    ASSERT_TRUE(manifest.ParseFromString(bytes.substr(0, bytes.size() - sizeof(Hash128))));
+    ASSERT_EQ(manifest.data_hashes_size(), 2);
+    manifest.clear_data_hashes();
+    bytes = manifest.SerializeAsString();
+    const Hash128 hash = hash_of(bytes);
+    write_file(checkpoint / kManifestFile,
+               bytes.append(reinterpret_cast<const char*>(hash.data()), hash.size()));
+  }
+
+  /// Token data of that name in a folder beside the run, of any domain's text.
+  fs::path made_anew(const std::string& name, const std::string& text) const {
+    const SmallWorld& world = SmallWorld::get();
+    prepare_data({.domains = {{name, {world.text(text)}}},
+                  .out = folder_ / text,
+                  .tokenizer = {},
+                  .existing_tokenizer = world.data() / "tokenizer.model"},
+                 [](const std::string&) {});
+    return folder_ / text / (name + ".h5");
   }
 
   fs::path run() const { return folder_ / "run"; }
@@ -99,6 +124,28 @@ TEST_F(DamagedRun, OfAnotherConfigIsRefusedWithWhatDiffers) {
           {"training.sequences_per_step: 12 against 6", "optimizer.clip_norm: 1 against 0"});
   expect_code(0, alone(train(world.expert_kv(), run(),
                              settings({"training.steps=9", "training.log_every=3"}))));
+}
+
+TEST_F(DamagedRun, OfOtherDataIsRefused) {
+  const std::string config = SmallWorld::get().dense();
+  expect_code(0, command(1, config, run()));
+  const auto with_law_of = [&](const fs::path& tokens) {
+    return alone(train(config, run(),
+                       settings({"training.steps=9", "data.domains[0].path=" + tokens.string()})));
+  };
+  const fs::path other = made_anew("law", "code");
+  expect_refusal(with_law_of(other),
+                 {(run() / "step-8").string() +
+                      ": was trained on other data: data.domains[0].path: " + other.string() +
+                      ": content hash ",
+                  " was expected; in a folder of its own"},
+                 run());
+  fs::copy(run(), whole(), fs::copy_options::recursive);
+  expect_code(0, with_law_of(made_anew("law", "law")));  // elsewhere, and the same
+  fs::remove_all(run());
+  fs::copy(whole(), run(), fs::copy_options::recursive);
+  forget_data(run() / "step-8");
+  expect_code(0, with_law_of(other));
 }
 
 }  // namespace
