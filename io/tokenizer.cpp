@@ -11,6 +11,7 @@
 #include "io/field_check.h"
 #include "io/strict_json.h"
 #include "io/text_file.h"
+#include "io/tokenizer_rules.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -88,6 +89,19 @@ std::string replace_spaces(std::string_view piece) {
   return text;
 }
 
+/// Its trie of pieces refuses some with an exception.
+void load_model(const std::string& model, sentencepiece::SentencePieceProcessor& processor) {
+  check_tokenizer_rules(model);
+  try {
+    const auto status = processor.LoadFromSerializedProto(model);
+    check_input(status.ok(), "not a SentencePiece model: ", status.ToString());
+  } catch (const BadInput&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw BadInput(message_of("not a SentencePiece model: ", error.what()));
+  }
+}
+
 /// The byte that a piece "<0x41>" stands for; BadInput where it is no such piece.
 char byte_of(const std::string& piece) {
   unsigned byte = 0;
@@ -127,8 +141,7 @@ Tokenizer Tokenizer::train(std::span<const std::string> texts, const TokenizerOp
 Tokenizer Tokenizer::from_bytes(std::string model, const std::string& source) {
   check_input(!model.empty(), source, ": empty, not a SentencePiece model");
   Tokenizer tokenizer;
-  const auto status = tokenizer.processor_->LoadFromSerializedProto(model);
-  check_input(status.ok(), source, ": not a SentencePiece model: ", status.ToString());
+  naming(source, [&] { load_model(model, *tokenizer.processor_); });
   tokenizer.bos_ = tokenizer.processor_->bos_id();
   tokenizer.eos_ = tokenizer.processor_->eos_id();
   check_input(tokenizer.bos_ >= 0 && tokenizer.eos_ >= 0 && tokenizer.bos_ != tokenizer.eos_,

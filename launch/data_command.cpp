@@ -7,6 +7,7 @@
 #include "io/prepare_data.h"
 #include "launch/command_line.h"
 #include "launch/exit_codes.h"
+#include "launch/try_tokenizer.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -82,8 +83,12 @@ int data_command(std::span<const std::string> arguments) {
   if (!values) {
     return kDone;
   }
+  const PrepareOptions prepare = parse_options(*values);
+  if (prepare.existing_tokenizer) {
+    try_tokenizer(*prepare.existing_tokenizer);
+  }
   const auto report = [](const std::string& line) { std::cerr << "data: " << line << '\n'; };
-  for (const DomainSummary& domain : prepare_data(parse_options(*values), report)) {
+  for (const DomainSummary& domain : prepare_data(prepare, report)) {
     std::cout << domain.path.string() << ": " << domain.train_tokens << " training tokens in "
               << domain.train_documents << " documents, " << domain.validation_tokens
               << " validation tokens in " << domain.validation_documents << "; "

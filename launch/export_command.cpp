@@ -4,10 +4,12 @@
 #include <cmath>
 #include <iostream>
 
+#include "io/checkpoint_reader.h"
 #include "io/export_cohere.h"
 #include "io/weights_copy.h"
 #include "launch/command_line.h"
 #include "launch/exit_codes.h"
+#include "launch/try_tokenizer.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -27,6 +29,7 @@ void write_safetensors(ExportRequest request, const std::string& dtype) {
   check_input(std::isfinite(request.logit_scale) && request.logit_scale > 0, "--logit-scale: ",
               request.logit_scale, " where a positive number was expected");
   request.type = type_of(dtype);
+  try_tokenizer(CheckpointReader(request.checkpoint).tokenizer(), request.checkpoint.string());
   const ExportSummary written = export_cohere(request);
   std::cout << request.out.string() << ": " << written.bytes << " bytes of weights in "
             << written.files << (written.files == 1 ? " file\n" : " files\n");

@@ -8,6 +8,7 @@
 #include "launch/exit_codes.h"
 #include "launch/loaded_model.h"
 #include "launch/sampling.h"
+#include "launch/try_tokenizer.h"
 #include "runtime/check.h"
 #include "runtime/host.h"
 
@@ -59,10 +60,11 @@ Tensor as_tensor(Stream& stream, const std::vector<std::int32_t>& tokens) {
 }
 
 void generate(const Request& request) {
+  const CheckpointReader checkpoint(request.checkpoint);
+  try_tokenizer(checkpoint.tokenizer(), request.checkpoint);
   Memory memory(device_named(request.device));
   Stream stream(memory);
   LocalExchange alone;
-  const CheckpointReader checkpoint(request.checkpoint);
   const Tokenizer tokenizer = Tokenizer::from_bytes(checkpoint.tokenizer(), request.checkpoint);
   const LoadedModel model(stream, checkpoint, alone, Precision::kFloat32);
 

@@ -6,6 +6,7 @@
 #include "io/import_cohere.h"
 #include "launch/command_line.h"
 #include "launch/exit_codes.h"
+#include "launch/try_tokenizer.h"
 
 namespace bam {
 
@@ -26,6 +27,7 @@ int import_command(std::span<const std::string> arguments) {
   if (!read_command_line(std::move(line), arguments)) {
     return kDone;
   }
+  try_tokenizer(std::filesystem::path(tokenizer));
   import_cohere({.model = model, .tokenizer = tokenizer, .out = out});
   const ParameterCount count = count_parameters(CheckpointReader(out).config().model);
   std::cout << out << ": a dense model of " << count.total << " parameters\n";

@@ -7,7 +7,7 @@
 #include "tests/fuzz/input_file.h"
 #include "tests/fuzz/targets.h"
 #include "tests/io/made_safetensors.h"
-#include "tests/io/made_tokenizer.h"
+#include "tests/io/made_tokenizer_rules.h"
 
 namespace bam {
 namespace {
@@ -59,7 +59,7 @@ void read_index(std::string_view bytes) {
 void read_tokenizer(std::string_view bytes) {
   const Tokenizer tokenizer = Tokenizer::from_bytes(std::string(bytes), "input");
   for (const std::string text : {"", " the quick  brown fox\n", "x = 7919: return\t\xc3\xa9",
-                                 "\xe2\x96\x81 \xf0\x9f\x98\x80"}) {
+                                 "\xe2\x96\x81 \xf0\x9f\x98\x80 \xef\xbc\xa1"}) {
     const std::vector<std::int32_t> ids = tokenizer.encode(text);
     check(std::ranges::all_of(ids, [&](std::int32_t id) { return id < tokenizer.vocabulary(); }),
           "an id past the vocabulary");
@@ -79,7 +79,8 @@ std::vector<std::string> index_seeds() {
 std::vector<std::string> tokenizer_seeds() {
   const std::vector<std::string> texts(40, "the quick brown fox, return x = 7919\n");
   const TokenizerOptions unigram{.vocabulary = 280, .kind = TokenizerKind::kUnigram};
-  return {made_tokenizer_320().model(), Tokenizer::train(texts, unigram).model()};
+  return {made_tokenizer_320().model(), Tokenizer::train(texts, unigram).model(),
+          MadeTokenizerRules("\xef\xbc\xa1", "fox").model()};
 }
 
 }  // namespace

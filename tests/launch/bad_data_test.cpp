@@ -4,6 +4,7 @@
 
 #include "io/hdf5_file.h"
 #include "io/text_file.h"
+#include "tests/io/made_tokenizer_rules.h"
 #include "tests/launch/refusal.h"
 
 namespace bam {
@@ -107,6 +108,16 @@ TEST_F(BadData, ATokenizerToUseThatIsNone) {
   expect_refusal(alone({"data", "--domain", "law=" + text.string(), "--out", out().string(),
                         "--tokenizer", text.string()}),
                  {text.string() + ": not a SentencePiece model"}, out());
+  // One that SentencePiece takes, and would follow out of its memory.
+  MadeTokenizerRules rules("brown", "red");
+  rules.lead(0, std::size_t{1} << 20);
+  const fs::path hostile = folder() / "hostile.model";
+  write_file(hostile, rules.model());
+  expect_refusal(alone({"data", "--domain", "law=" + text.string(), "--out", out().string(),
+                        "--tokenizer", hostile.string()}),
+                 {hostile.string() + ": normalizer_spec.precompiled_charsmap: unit 0 of 1792 leads "
+                                     "to unit 1048576"},
+                 out());
 }
 
 TEST_F(BadData, CheckpointsToStartFrom) {
