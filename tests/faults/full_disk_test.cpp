@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <random>
 #include <thread>
 
 #include "io/checkpoint_reader.h"
@@ -12,12 +13,21 @@
 #include "io/text_file.h"
 #include "launch/exit_codes.h"
 #include "tests/faults/fault_report.h"
+#include "tests/faults/small_disk.h"
 #include "tests/launch/run_comparison.h"
 
 namespace bam {
 namespace {
 
 namespace fs = std::filesystem;
+
+std::int64_t count_of(const std::string& text, const std::string& part) {
+  std::int64_t count = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
+}
 
 /// Eight steps of a small mixture on two ranks, a checkpoint after every second.
 class FullDisk : public testing::Test {
@@ -148,6 +158,51 @@ TEST_F(FullDisk, AFileThatMayNotGrow_IsToldOfAndNoSignal) {
     EXPECT_NE(entry.path().extension(), ".partial") << entry.path();
   }
   report("RLIMIT_FSIZE");
+}
+
+/// Fills the disk at moments drawn at random and soon makes room again, until the program ends.
+void fill_again_and_again(Program& program, const SmallDisk& disk) {
+  std::mt19937 random(4);
+  std::uniform_int_distribution<int> milliseconds(0, 60);
+  const auto wait = [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds(random)));
+  };
+  while (program.is_running()) {
+    wait();
+    disk.fill();
+    wait();
+    disk.make_room();
+  }
+}
+
+// A real one: each of the many saves meets it before, while or after it writes.
+TEST_F(FullDisk, OfARealFileSystem_TrainingGoesOnToTheSameEnd) {
+  const SmallDisk disk(folder_ / "disk", std::int64_t{96} << 20);
+  if (!disk.is_there()) {
+    GTEST_SKIP() << "no file system can be mounted here (it needs root)";
+  }
+  const auto steps = "training.steps=" + std::to_string(fault_trials(60, 1000));
+  const auto command_of = [&](const fs::path& run) {
+    return on_ranks(
+        2, train(SmallWorld::get().expert_kv(), run, settings({"checkpoint.every=1", steps})));
+  };
+  FaultTally tally({.fault = "F4",
+                    .injection = "a tmpfs that is full now and then",
+                    .goal = "told of, old one kept"});
+  Outcome outcome;
+  do {
+    Program program(command_of(disk.path() / "run"));
+    fill_again_and_again(program, disk);
+    outcome = program.wait();
+    const std::int64_t told = count_of(outcome.err, ": not written, what was saved before stands");
+    const bool is_documented = outcome.code == kDone || outcome.code == kNotSaved;
+    tally.add(told,
+              {.detected = is_documented, .bad_accepted = false, .seconds = {}, .steps_lost = {}});
+    ASSERT_TRUE(is_documented) << outcome.code << outcome.err;
+  } while (outcome.code != kDone);
+  EXPECT_GT(tally.trials(), 0);
+  expect_code(kDone, command_of(folder_ / "undisturbed"));
+  expect_same_checkpoint(folder_ / "undisturbed", disk.path() / "run");
 }
 
 }  // namespace
