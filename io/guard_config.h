@@ -17,7 +17,7 @@ struct SpikeConfig {
 
 /// What ends or mends a run that goes wrong; see proto/run_config.proto.
 struct GuardConfig {
-  double hang_seconds = 30;  // 0: no watchdog
+  double hang_seconds = 25;  // 0: no watchdog
   double hang_factor = 5;
   double slow_seconds = 1800;
   std::int64_t non_finite_steps = 5;

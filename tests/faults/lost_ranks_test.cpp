@@ -5,6 +5,7 @@
 #include <random>
 
 #include "io/checkpoint_reader.h"
+#include "io/guard_config.h"
 #include "launch/exit_codes.h"
 #include "tests/faults/fault_report.h"
 #include "tests/faults/training_job.h"
@@ -90,13 +91,15 @@ void expect_hang_is_told(const End& end, FaultTally& tally, double limit) {
   EXPECT_LE(end.seconds, limit + 15) << "on a machine that may be busy";
 }
 
-/// Seconds that a step may take: few, or what the default is.
-double hang_seconds() { return is_long_form() ? 30 : 4; }
+/// Seconds that a step may take: few, or in the long form what the default is.
+double hang_seconds() { return is_long_form() ? GuardConfig().hang_seconds : 4; }
 
 Words with_limit() {
   Words all = kOften;
-  all.push_back("guard.hang_seconds=" + std::to_string(hang_seconds()));
-  all.push_back("guard.hang_factor=15");  // a busy machine's steps
+  if (!is_long_form()) {
+    all.push_back("guard.hang_seconds=" + std::to_string(hang_seconds()));
+    all.push_back("guard.hang_factor=15");  // a busy machine's steps
+  }
   return all;
 }
 
