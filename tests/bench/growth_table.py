@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Prints how step time and memory grew over the growth-*.json files of a folder.
 
-A row's prediction is its group's first row, scaled by the operation counts. Beyond 1.2 it is marked.
+A row's prediction is its group's first row, scaled by the operation counts; on gigabit links that of
+ranks without them. Beyond 1.2 it is marked.
 """
 import json
 import pathlib
@@ -16,7 +17,8 @@ for path in pathlib.Path(sys.argv[1]).glob("growth-*.json"):
 print(f"{'':8} {'':>6} {'step ms':>9} {'predicted':>9} {'ratio':>6} {'of ceiling':>10} "
       f"{'peak MB':>8} {'peak/need':>9}")
 for kind, rows in groups.items():
-    first = rows[min(rows)]
+    base = groups["ranks"] if kind == "gigabit" else rows
+    first = base[min(base)]
     for value, row in sorted(rows.items()):
         predicted = first["step_seconds"] * row["step_flops"] / first["step_flops"]
         ratio = row["step_seconds"] / predicted
