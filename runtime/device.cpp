@@ -10,4 +10,10 @@ std::string obstacle_to(DeviceKind kind) {
   return kind == DeviceKind::kCuda ? cuda::obstacle() : std::string();
 }
 
+int gpu_count() { return cuda::device_count(); }
+
+void use_gpu(int index) { cuda::use_device(index); }
+
+std::string gpu_address() { return cuda::device_address(); }
+
 }  // namespace bam

@@ -15,4 +15,11 @@ std::string_view name_of(DeviceKind kind);
 /// Why this process cannot compute there, as in "built without CUDA"; empty if it can.
 std::string obstacle_to(DeviceKind kind);
 
+/// GPUs that this process sees.
+int gpu_count();
+/// Has the calling thread compute on this one of them from now on.
+void use_gpu(int index);
+/// Tells the GPU that it computes on from the machine's others: its PCI address.
+std::string gpu_address();
+
 }  // namespace bam

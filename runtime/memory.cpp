@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <exception>
 
 #include "runtime/check.h"
 #include "runtime/cuda/device.h"
@@ -36,7 +37,14 @@ void* allocate_host(std::size_t size) {
 
 }  // namespace
 
-Memory::~Memory() { release_free(); }
+// A GPU's memory is let go only when all work on it is over, which it may never be while an exception
+// is under way (see Pending).
+Memory::~Memory() {
+  const bool waits = device_ == DeviceKind::kCuda || pages_ == Pages::kPinned;
+  if (!waits || std::uncaught_exceptions() == 0) {
+    release_free();
+  }
+}
 
 void* Memory::take(std::size_t bytes) {
   const std::size_t size = rounded(bytes);
@@ -58,7 +66,7 @@ void* Memory::take(std::size_t bytes) {
 // A GPU's memory is too small to hold on to blocks of sizes no longer asked for.
 void* Memory::allocate(std::size_t size) {
   if (device_ == DeviceKind::kCpu) {
-    return allocate_host(size);
+    return pages_ == Pages::kPinned ? cuda::allocate_pinned(size) : allocate_host(size);
   }
   void* block = cuda::allocate(size);
   if (block == nullptr) {
@@ -68,10 +76,20 @@ void* Memory::allocate(std::size_t size) {
   return block;
 }
 
+void Memory::release(void* block) {
+  if (device_ == DeviceKind::kCuda) {
+    cuda::release(block);
+  } else if (pages_ == Pages::kPinned) {
+    cuda::release_pinned(block);
+  } else {
+    std::free(block);
+  }
+}
+
 void Memory::release_free() {
   for (auto& [size, blocks] : free_) {
     for (void* block : blocks) {
-      device_ == DeviceKind::kCpu ? std::free(block) : cuda::release(block);
+      release(block);
       held_ -= size;
     }
   }

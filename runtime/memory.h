@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -9,12 +10,17 @@
 
 namespace bam {
 
+/// How the host's pages are held: pinned ones a GPU copies from and to by itself, at full speed.
+enum class Pages : std::uint8_t { kAsTheyAre, kPinned };
+
 /// Hands out a device's memory and keeps what comes back, so that a training step touches no fresh
 /// pages. A block that comes back is handed out again before the work that used it need be over, so
 /// on a GPU one memory serves one compute stream. Outlives every tensor made from it.
 class Memory {
  public:
   explicit Memory(DeviceKind device = DeviceKind::kCpu) : device_(device) {}
+  /// The host's.
+  explicit Memory(Pages pages) : device_(DeviceKind::kCpu), pages_(pages) {}
   ~Memory();
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
@@ -35,9 +41,11 @@ class Memory {
 
  private:
   void* allocate(std::size_t size);
+  void release(void* block);
   void release_free();
 
   DeviceKind device_;
+  Pages pages_ = Pages::kAsTheyAre;
   mutable std::mutex mutex_;
   std::map<std::size_t, std::vector<void*>> free_;  // by rounded size
   std::size_t in_use_ = 0;

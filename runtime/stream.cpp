@@ -4,9 +4,9 @@
 
 namespace bam {
 
-Stream::Stream(Memory& memory) : memory_(memory) {
+Stream::Stream(Memory& memory, Urgency urgency) : memory_(memory) {
   if (device() == DeviceKind::kCuda) {
-    queue_ = cuda::make_queue();
+    queue_ = cuda::make_queue(urgency);
   }
 }
 

@@ -16,13 +16,16 @@ namespace cuda {
 class Queue;
 }
 
+/// Which of two streams' kernels a GPU takes up first where it has not room for both.
+enum class Urgency : std::uint8_t { kUsual, kFirst };
+
 /// A queue of work on one device. Whatever starts work takes one; work put on the same stream is
 /// done in order. A CPU stream has always finished what was put on it.
 class Stream {
  public:
   /// Works on the device that `memory`, which outlives it, is of: with the calling thread and
   /// OpenMP's, or on the GPU. Throws Error where that device cannot be used.
-  explicit Stream(Memory& memory);
+  explicit Stream(Memory& memory, Urgency urgency = Urgency::kUsual);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 

@@ -11,9 +11,14 @@ namespace {
 
 std::string obstacle() { return "built without CUDA"; }
 
+int device_count() { return 0; }
+void use_device(int /*index*/) { refuse(); }
+std::string device_address() { refuse(); }
 void* allocate(std::size_t /*bytes*/) { refuse(); }
 void release(void* /*block*/) {}
-std::shared_ptr<Queue> make_queue() { refuse(); }
+void* allocate_pinned(std::size_t /*bytes*/) { refuse(); }
+void release_pinned(void* /*block*/) {}
+std::shared_ptr<Queue> make_queue(Urgency /*urgency*/) { refuse(); }
 void synchronise(Stream& /*stream*/) { refuse(); }
 void copy_to_host(Stream& /*stream*/, const void* /*from*/, void* /*to*/, std::size_t /*bytes*/) {
   refuse();

@@ -13,6 +13,21 @@ std::string obstacle() {
   return count == 0 ? "no GPU on this machine" : "";
 }
 
+int device_count() {
+  int count = 0;
+  return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
+}
+
+void use_device(int index) { check_cuda(cudaSetDevice(index), "cudaSetDevice"); }
+
+std::string device_address() {
+  int device = 0;
+  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+  char address[32] = {};
+  check_cuda(cudaDeviceGetPCIBusId(address, sizeof address, device), "cudaDeviceGetPCIBusId");
+  return address;
+}
+
 void* allocate(std::size_t bytes) {
   void* block = nullptr;
   const cudaError_t code = cudaMalloc(&block, bytes);
@@ -26,10 +41,17 @@ void* allocate(std::size_t bytes) {
 
 void release(void* block) { cudaFree(block); }
 
-std::shared_ptr<Queue> make_queue() {
+void* allocate_pinned(std::size_t bytes) {
+  void* block = nullptr;
+  return cudaHostAlloc(&block, bytes, cudaHostAllocDefault) == cudaSuccess ? block : nullptr;
+}
+
+void release_pinned(void* block) { cudaFreeHost(block); }
+
+std::shared_ptr<Queue> make_queue(Urgency urgency) {
   const std::string found = obstacle();
   check(found.empty(), found);
-  return std::make_shared<Queue>();
+  return std::make_shared<Queue>(urgency);
 }
 
 void synchronise(Stream& stream) { stream.queue().synchronise(); }

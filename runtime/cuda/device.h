@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,7 @@ namespace bam {
 
 struct Kernels;
 class Stream;
+enum class Urgency : std::uint8_t;
 
 namespace cuda {
 
@@ -19,11 +21,21 @@ class Queue;
 /// Why this process cannot use a GPU; empty if it can.
 std::string obstacle();
 
+/// GPUs that this process sees.
+int device_count();
+/// Has the calling thread compute on this one of them from now on.
+void use_device(int index);
+/// The PCI address of the one it computes on, as in "0000:1b:00.0".
+std::string device_address();
+
 /// Device memory, aligned to 256 bytes; null where there is no more.
 void* allocate(std::size_t bytes);
 void release(void* block);
+/// Host memory that the GPU copies from and to by itself; null where there is no more.
+void* allocate_pinned(std::size_t bytes);
+void release_pinned(void* block);
 
-std::shared_ptr<Queue> make_queue();
+std::shared_ptr<Queue> make_queue(Urgency urgency);
 /// Waits until the stream's work is done; throws Error with what its kernels found wrong.
 void synchronise(Stream& stream);
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <new>
 
 #include "runtime/cuda/check_cuda.h"
@@ -33,8 +34,13 @@ T* pinned(std::size_t bytes) {
 
 }  // namespace
 
-Queue::Queue() : products_(std::make_unique<Products>()) {
-  check_cuda(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "cudaStreamCreate");
+Queue::Queue(Urgency urgency) : products_(std::make_unique<Products>()) {
+  int least = 0;
+  int most = 0;
+  check_cuda(cudaDeviceGetStreamPriorityRange(&least, &most), "cudaDeviceGetStreamPriorityRange");
+  check_cuda(cudaStreamCreateWithPriority(&handle_, cudaStreamNonBlocking,
+                                          urgency == Urgency::kFirst ? most : least),
+             "cudaStreamCreate");
   fault_ = new (pinned<Fault>(sizeof(Fault))) Fault();
   staging_ = pinned<std::byte>(kStagingBytes);
   for (int i = 0; i < 2; ++i) {
@@ -44,8 +50,13 @@ Queue::Queue() : products_(std::make_unique<Products>()) {
   }
 }
 
-// What fails here has failed before, or does no harm any more.
+// What fails here has failed before, or does no harm any more. While an exception is under way nobody
+// waits: other ranks may never do their part of what is on the stream.
 Queue::~Queue() {
+  if (std::uncaught_exceptions() > 0) {
+    static_cast<void>(products_.release());
+    return;
+  }
   cudaStreamSynchronize(handle_);
   products_.reset();
   for (Half& half : halves_) {

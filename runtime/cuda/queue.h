@@ -15,7 +15,7 @@ class Products;
 /// A CUDA stream with what its kernels share.
 class Queue {
  public:
-  Queue();
+  explicit Queue(Urgency urgency);
   ~Queue();
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;

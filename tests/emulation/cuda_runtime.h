@@ -1,7 +1,7 @@
 #pragma once
 
 // What the project uses of CUDA's runtime and of its device functions, on the host: device memory
-// is the host's, a stream is done when a call returns, and kernels run as
+// is the host's, streams are queues (tests/emulation/work_queue.h), and kernels run as
 // tests/emulation/emulator.h says.
 
 #include <math.h>
@@ -12,9 +12,13 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "tests/emulation/emulator.h"
+#include "tests/emulation/work_queue.h"
 
 #define __global__
 #define __device__
@@ -29,9 +33,14 @@ using bam::emulation::blockIdx;
 using bam::emulation::gridDim;
 using bam::emulation::threadIdx;
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2 };
-using cudaStream_t = void*;
-using cudaEvent_t = void*;
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorNotReady = 600
+};
+using cudaStream_t = bam::emulation::WorkQueue*;
+using cudaEvent_t = bam::emulation::Event*;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 inline constexpr unsigned cudaStreamNonBlocking = 1;
@@ -50,29 +59,82 @@ struct cudaLaunchConfig_t {
 inline const char* cudaGetErrorString(cudaError_t) { return "emulated error"; }
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+inline cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
+inline cudaError_t cudaSetDevice(int device) {
+  return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
+}
+inline cudaError_t cudaDeviceGetPCIBusId(char* address, int, int) {
+  return std::strcpy(address, "0000:00:00.0"), cudaSuccess;
+}
+inline cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* most) {
+  return *least = 0, *most = -1, cudaSuccess;
+}
 inline cudaError_t cudaMalloc(void** block, std::size_t bytes) {
   *block = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   std::memset(*block, 0xff, bytes);
   return cudaSuccess;
 }
-inline cudaError_t cudaFree(void* block) { return std::free(block), cudaSuccess; }
+inline cudaError_t cudaFree(void* block) {
+  return bam::emulation::drain(), std::free(block), cudaSuccess;
+}
 inline cudaError_t cudaHostAlloc(void** block, std::size_t bytes, unsigned) {
-  return cudaMalloc(block, bytes);
+  return *block = bam::emulation::take_pinned(bytes), cudaSuccess;
 }
-inline cudaError_t cudaFreeHost(void* block) { return cudaFree(block); }
-inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t*, unsigned) { return cudaSuccess; }
-inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned) { return cudaSuccess; }
-inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
-inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
-  return std::memset(to, value, bytes), cudaSuccess;
+inline cudaError_t cudaFreeHost(void* block) {
+  return bam::emulation::give_pinned(block), cudaSuccess;
 }
-inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
-                                   cudaStream_t) {
-  return std::memmove(to, from, bytes), cudaSuccess;
+
+inline cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned, int) {
+  return *stream = bam::emulation::make_queue(), cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  return bam::emulation::drop_queue(stream), cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  bam::emulation::wait_until(stream, [=] { return stream->is_empty(); });
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  stream->put([is_over = event->is_over] { return is_over == nullptr || *is_over; });
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  return *event = new bam::emulation::Event(), cudaSuccess;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t event) { return delete event, cudaSuccess; }
+inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  *event = {stream, std::make_shared<bool>(false)};
+  stream->put([is_over = event->is_over] { return *is_over = true; });
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventQuery(cudaEvent_t event) {
+  const bool is_over = event->is_over == nullptr ||
+                       bam::emulation::look(event->queue, [=] { return *event->is_over; });
+  return is_over ? cudaSuccess : cudaErrorNotReady;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (event->is_over != nullptr) {
+    bam::emulation::wait_until(event->queue, [=] { return *event->is_over; });
+  }
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
+  stream->put([=] { return std::memset(to, value, bytes), true; });
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes,
+                                   cudaMemcpyKind kind, cudaStream_t stream) {
+  if (kind == cudaMemcpyHostToDevice && !bam::emulation::is_pinned(from)) {
+    const auto* begin = static_cast<const std::byte*>(from);
+    stream->put([to, taken = std::vector<std::byte>(begin, begin + bytes)] {
+      return std::memcpy(to, taken.data(), taken.size()), true;
+    });
+    return cudaSuccess;
+  }
+  stream->put([=] { return std::memmove(to, from, bytes), true; });
+  return cudaSuccess;
 }
 template <class Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
@@ -81,8 +143,12 @@ cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
-  bam::emulation::run(how->gridDim, how->blockDim, how->dynamicSmemBytes,
-                      [&] { kernel(static_cast<Parameters>(arguments)...); });
+  how->stream->put([how = *how, kernel,
+                    taken = std::tuple<Parameters...>(static_cast<Parameters>(arguments)...)] {
+    bam::emulation::run(how.gridDim, how.blockDim, how.dynamicSmemBytes,
+                        [&] { std::apply(kernel, taken); });
+    return true;
+  });
   return cudaSuccess;
 }
 

@@ -1,3 +1,5 @@
+#include "tests/emulation/emulator.h"
+
 #include <setjmp.h>
 #include <ucontext.h>
 
@@ -8,8 +10,6 @@
 #include <random>
 #include <stdexcept>
 #include <vector>
-
-#include "tests/emulation/emulator.h"
 
 namespace bam::emulation {
 namespace {

@@ -1,24 +1,38 @@
 // Stands in for cuBLASLt: plain loops, sums in fp32.
-#include "runtime/check.h"
 #include "runtime/cuda/products.h"
+
+#include "runtime/check.h"
+#include "runtime/cuda/queue.h"
 #include "runtime/dispatch.h"
 
 namespace bam::cuda {
 namespace {
 
-template <class T>
-float element(const Operand& operand, std::int64_t row, std::int64_t col) {
-  const std::int64_t cols = operand.matrix.cols();
-  const auto* elements = reinterpret_cast<const T*>(operand.matrix.raw());
-  return static_cast<float>(elements[operand.is_transposed ? col * cols + row : row * cols + col]);
+// A matrix as the product takes it: cuBLASLt knows addresses and keeps no Tensor alive.
+struct View {
+  const std::byte* elements;
+  std::int64_t rows;  // as they are stored
+  std::int64_t cols;
+  bool is_transposed;
+
+  std::int64_t depth_as_a() const { return is_transposed ? rows : cols; }
+  template <class T>
+  float at(std::int64_t row, std::int64_t col) const {
+    const std::int64_t place = is_transposed ? col * cols + row : row * cols + col;
+    return static_cast<float>(reinterpret_cast<const T*>(elements)[place]);
+  }
+};
+
+View view_of(const Operand& operand) {
+  const Tensor& matrix = operand.matrix;
+  return {matrix.raw(), matrix.rows(), matrix.cols(), operand.is_transposed};
 }
 
 template <class T>
-float product(const Operand& a, const Operand& b, std::int64_t row, std::int64_t col) {
-  const std::int64_t depth = a.is_transposed ? a.matrix.rows() : a.matrix.cols();
+float product(const View& a, const View& b, std::int64_t row, std::int64_t col) {
   float sum = 0;
-  for (std::int64_t i = 0; i < depth; ++i) {
-    sum += element<T>(a, row, i) * element<T>(b, i, col);
+  for (std::int64_t i = 0; i < a.depth_as_a(); ++i) {
+    sum += a.at<T>(row, i) * b.at<T>(i, col);
   }
   return sum;
 }
@@ -30,7 +44,7 @@ class Products::Library {};
 Products::Products() = default;
 Products::~Products() = default;
 
-void Products::compute(Stream& /*stream*/, const Operand& a, const Operand& b, const Tensor& c,
+void Products::compute(Stream& stream, const Operand& a, const Operand& b, const Tensor& c,
                        Write write) {
   for (const Tensor* tensor : {&a.matrix, &b.matrix, &c}) {
     check(tensor->device() == DeviceKind::kCuda, "a product of the GPU with a tensor on the host");
@@ -38,10 +52,14 @@ void Products::compute(Stream& /*stream*/, const Operand& a, const Operand& b, c
   with_float_type(a.matrix.dtype(), [&]<class T>(T) {
     with_float_type(c.dtype(), [&]<class Out>(Out) {
       auto* out = reinterpret_cast<Out*>(c.raw());
-      for (std::int64_t i = 0; i < c.elements(); ++i) {
-        const float sum = product<T>(a, b, i / c.cols(), i % c.cols());
-        out[i] = static_cast<Out>(write == Write::kAdd ? static_cast<float>(out[i]) + sum : sum);
-      }
+      stream.queue().handle()->put([a = view_of(a), b = view_of(b), out, write,
+                                    elements = c.elements(), cols = c.cols()] {
+        for (std::int64_t i = 0; i < elements; ++i) {
+          const float sum = product<T>(a, b, i / cols, i % cols);
+          out[i] = static_cast<Out>(write == Write::kAdd ? static_cast<float>(out[i]) + sum : sum);
+        }
+        return true;
+      });
     });
   });
 }

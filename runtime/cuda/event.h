@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "runtime/cuda/check_cuda.h"
+#include "runtime/cuda/queue.h"
+
+namespace bam::cuda {
+
+/// A place in a GPU stream's work that other streams and the host can wait for: the end of what the
+/// stream has been given when it is made.
+class Event {
+ public:
+  explicit Event(const Queue& queue) {
+    check_cuda(cudaEventCreateWithFlags(&handle_, cudaEventDisableTiming), "cudaEventCreate");
+    check_cuda(cudaEventRecord(handle_, queue.handle()), "cudaEventRecord");
+  }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  ~Event() { cudaEventDestroy(handle_); }
+
+  bool is_over() const {
+    const cudaError_t code = cudaEventQuery(handle_);
+    if (code == cudaErrorNotReady) {
+      return false;
+    }
+    check_cuda(code, "asking the GPU");
+    return true;
+  }
+  /// What `queue` is given from now on comes after it.
+  void hold_back(const Queue& queue) const {
+    check_cuda(cudaStreamWaitEvent(queue.handle(), handle_, 0), "cudaStreamWaitEvent");
+  }
+  /// The host waits.
+  void wait() const { check_cuda(cudaEventSynchronize(handle_), "waiting for the GPU"); }
+
+ private:
+  cudaEvent_t handle_ = nullptr;
+};
+
+}  // namespace bam::cuda
