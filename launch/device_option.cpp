@@ -3,11 +3,41 @@
 #include "runtime/check.h"
 
 namespace bam {
+namespace {
 
-void add_device_option(boost::program_options::options_description& options, std::string& named) {
-  options.add_options()(
-      "device", boost::program_options::value(&named)->default_value("cpu"),
-      "cpu, cuda (an NVIDIA GPU, one rank), or auto: a GPU where there is one");
+namespace options = boost::program_options;
+
+Transport transport_named(const std::string& named) {
+  check_input(named == "auto" || named == "nccl" || named == "mpi", "--transport: ", named,
+              " where auto, nccl or mpi was expected");
+  if (named == "auto") {
+    return Transport::kAutomatic;
+  }
+  return named == "nccl" ? Transport::kNccl : Transport::kMpi;
+}
+
+// One rank without a GPU keeps all of them on CPUs.
+DeviceKind device_of_all(const MpiSession& session, DeviceKind found) {
+  Memory memory;
+  Stream stream(memory);
+  Communicator ranks = Communicator::world(session);
+  double on_cpu = found == DeviceKind::kCpu ? 1 : 0;
+  ranks.all_reduce_sum(stream, std::span(&on_cpu, 1)).wait(stream);
+  return on_cpu > 0 ? DeviceKind::kCpu : DeviceKind::kCuda;
+}
+
+}  // namespace
+
+void add_device_option(options::options_description& description, std::string& named) {
+  description.add_options()("device", options::value(&named)->default_value("cpu"),
+                            "cpu, cuda (an NVIDIA GPU a rank), or auto: a GPU where there is one");
+}
+
+void add_device_options(options::options_description& description, DeviceRequest& request) {
+  add_device_option(description, request.device);
+  description.add_options()("transport", options::value(&request.transport)->default_value("auto"),
+                            "what moves GPUs' tensors between ranks: nccl, mpi (by way of the host), "
+                            "or auto: NCCL where every rank has it");
 }
 
 DeviceKind device_named(const std::string& named) {
@@ -24,9 +54,13 @@ DeviceKind device_named(const std::string& named) {
   return DeviceKind::kCuda;
 }
 
-void check_ranks(DeviceKind device, int ranks) {
-  check_input(device == DeviceKind::kCpu || ranks == 1, "--device ", name_of(device), ": ", ranks,
-              " ranks, where a GPU serves one");
+Workers workers_named(const MpiSession& session, const DeviceRequest& request) {
+  const Transport transport = transport_named(request.transport);
+  DeviceKind device = device_named(request.device);
+  if (request.device == "auto") {
+    device = device_of_all(session, device);
+  }
+  return {device, world_on(session, device, transport)};
 }
 
 }  // namespace bam

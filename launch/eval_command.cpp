@@ -32,7 +32,7 @@ struct Request {
   std::string checkpoint;
   std::vector<NamedPath> domains;
   std::string json;
-  std::string device;
+  DeviceRequest device;
   std::int64_t tokens = 0;
   std::int64_t sequences = 0;
   std::int64_t sequence_length = 0;  // tokens; 0: the one it was trained with
@@ -69,7 +69,7 @@ std::optional<Request> read_request(std::span<const std::string> arguments) {
        "tokens that are seen together; default: as it was trained")
       ("json", options::value(&request.json),
        "write scores, each document's too, and the routing here");
-  add_device_option(line.options, request.device);
+  add_device_options(line.options, request.device);
   line.positional.add("checkpoint", 1);
   if (!read_command_line(std::move(line), arguments)) {
     return std::nullopt;
@@ -172,9 +172,7 @@ int eval_command(std::span<const std::string> arguments) {
   }
   MpiSession session;
   return session.guarded([&] {
-    Communicator world = Communicator::world(session);
-    const DeviceKind device = device_named(request->device);
-    check_ranks(device, world.size());
+    auto [device, world] = workers_named(session, request->device);
     Memory memory(device);
     Stream stream(memory);
     const Watchdog watchdog(stream, world, {.hung_code = kHung, .lost_code = kLost});

@@ -22,7 +22,7 @@ struct TrainArguments {
   std::vector<std::string> overrides;
   std::string folder;
   std::string plan;
-  std::string device;
+  DeviceRequest device;
   std::optional<std::int64_t> traced_step;
 };
 
@@ -31,9 +31,7 @@ int train(const TrainArguments& arguments) {
   return session.guarded([&] {
     const proto::RunConfig config =
         with_defaults(read_run_config(arguments.config, arguments.overrides));
-    Communicator world = Communicator::world(session);
-    const DeviceKind device = device_named(arguments.device);
-    check_ranks(device, world.size());
+    auto [device, world] = workers_named(session, arguments.device);
     Memory memory(device);
     Stream stream(memory);
     CommunicatorPeers ranks(stream, world);
@@ -66,7 +64,7 @@ int train_command(std::span<const std::string> arguments) {
        "placement plan of the experts, as --set parallel.placement=FILE")
       ("trace-step", options::value<std::int64_t>(),
        "write a trace of this step, trace-rank-R.json, for Perfetto or Chrome");
-  add_device_option(line.options, given.device);
+  add_device_options(line.options, given.device);
   line.positional.add("config", 1);
   const auto values = read_command_line(std::move(line), arguments);
   if (!values) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "model/exchange.h"
@@ -24,6 +25,8 @@ class Communicator {
     virtual ~Backend() = default;
     virtual int rank() const = 0;
     virtual int size() const = 0;
+    /// What it is, as in "MPI".
+    virtual const char* name() const = 0;
     virtual std::unique_ptr<Backend> split(int color, int key) const = 0;
     virtual Pending transfer(Stream& stream, std::vector<Transfer> sends,
                              std::vector<Transfer> receives) = 0;
@@ -31,6 +34,12 @@ class Communicator {
     virtual Pending all_gather(Stream& stream, std::span<const std::byte> own,
                                std::span<std::byte> all) = 0;
     virtual Pending barrier(Stream& stream) = 0;
+
+    /// What has gone wrong that no operation tells of; empty: nothing. Any thread may ask.
+    virtual std::string fault() const { return {}; }
+    /// Ends what is in flight, in seconds at most, and all use of every backend that it was split
+    /// from or into. Any thread may call it, to end the job.
+    virtual void abort() noexcept {}
   };
 
   /// All ranks of the job, by MPI.
@@ -46,6 +55,11 @@ class Communicator {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+  /// What moves the bytes, as in "MPI".
+  const char* transport() const { return backend_->name(); }
+  /// As Backend promises them.
+  std::string fault() const { return backend_->fault(); }
+  void abort() const noexcept { backend_->abort(); }
   TransferClock& clock() const { return *clock_; }
 
   /// Point-to-point transfers, as Exchange::start promises them; of any size.

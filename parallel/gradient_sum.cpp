@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/elementwise.h"
+
 namespace bam {
 namespace {
 
@@ -15,8 +17,8 @@ int place_of(const SharedTile& tile, int rank) {
   return static_cast<int>(std::ranges::find(tile.holders, rank) - tile.holders.begin());
 }
 
-// own = sum over copies in order; inbox (copies - 1, elements) has the others' rows.
-void sum_in_order(const Tensor& inbox, int own_place, std::int64_t elements, float* own) {
+// On the host.
+void sum_in_one_pass(const Tensor& inbox, int own_place, std::int64_t elements, float* own) {
   constexpr std::int64_t kPiece = 4096;
   const float* others = inbox.data<float>();
   const auto copies = static_cast<int>(inbox.rows()) + 1;
@@ -32,6 +34,37 @@ void sum_in_order(const Tensor& inbox, int own_place, std::int64_t elements, flo
       }
     }
     std::copy_n(sum, count, own + begin);
+  }
+}
+
+// The same in passes of the stream's device: on a GPU. The first two copies are added into the
+// place of either, since that gives the same bits.
+void sum_in_passes(Stream& stream, const Tensor& inbox, int own_place, const Tensor& own) {
+  const auto copies = static_cast<int>(inbox.rows()) + 1;
+  const auto copy_at = [&](int place) {
+    const std::int64_t row = place < own_place ? place : place - 1;
+    return place == own_place ? own : inbox.slice(row, row + 1).reshape(own.shape());
+  };
+  const Tensor sum = copy_at(own_place == 1 ? 1 : 0);
+  add(stream, copy_at(own_place == 1 ? 0 : 1), sum);
+  for (int place = 2; place < copies; ++place) {
+    add(stream, copy_at(place), sum);
+  }
+  if (own_place > 1) {
+    copy(stream, sum, own);
+  }
+}
+
+// own (elements) = sum over copies in order; inbox (copies - 1, elements) has the others' rows.
+// inbox is used up.
+void sum_in_order(Stream& stream, const Tensor& inbox, int own_place, const Tensor& own) {
+  if (inbox.rows() == 0) {
+    return;
+  }
+  if (own.is_on_host()) {
+    sum_in_one_pass(inbox, own_place, own.elements(), own.data<float>());
+  } else {
+    sum_in_passes(stream, inbox, own_place, own);
   }
 }
 
@@ -113,8 +146,7 @@ void GradientSum::land(Stream& stream) {
   auto inbox = flight.inboxes.begin();
   for (const SharedTile& tile : flight.bucket->tiles) {
     if (tile.owner == group_.rank()) {
-      sum_in_order(*inbox++, place_of(tile, group_.rank()), tile.tile.elements(),
-                   gradient_of(tile).data<float>());
+      sum_in_order(stream, *inbox++, place_of(tile, group_.rank()), gradient_of(tile));
     }
   }
   in_flight_ -= flight.bucket->elements;

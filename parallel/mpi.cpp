@@ -89,6 +89,7 @@ class MpiBackend final : public Communicator::Backend {
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
+  const char* name() const override { return "MPI"; }
   std::unique_ptr<Backend> split(int color, int key) const override {
     MPI_Comm part = MPI_COMM_NULL;
     check_mpi(MPI_Comm_split(comm_, color, key, &part), "MPI_Comm_split");

@@ -45,6 +45,7 @@ std::thread deaf_thread(Work work) {
 
 Watchdog::Watchdog(Stream& stream, Communicator& world, const WatchdogOptions& options)
     : heartbeat_(stream.heartbeat()),
+      world_(world),
       options_(options),
       name_(message_of("bam: rank ", world.rank(), " of ", world.size(), ": ")),
       launcher_(launcher_of_this_process()) {
@@ -95,6 +96,7 @@ void Watchdog::look(double now) {
   }
   if (end_at_) {
     if (now >= *end_at_) {
+      world_.abort();
       abort_job(end_code_);
     }
     return;
@@ -106,6 +108,8 @@ void Watchdog::look(double now) {
   } else if (const auto lost = beats_ ? beats_->silent_for(options_.silence, now) : std::nullopt) {
     begin_end(message_of("no sign of life of rank ", *lost, " for ", options_.silence, " s"),
               options_.lost_code, now);
+  } else if (const std::string fault = world_.fault(); !fault.empty()) {
+    begin_end(fault, options_.lost_code, now);
   } else if (begun_seen_ > 0 && allowance_ > 0 && now > deadline_) {
     begin_end(message_of("takes longer than ", allowance_.load(), " s"), options_.hung_code, now);
   } else if (const auto mute = beats_ ? beats_->never_heard() : std::nullopt;

@@ -23,13 +23,13 @@ struct WatchdogOptions {
 };
 
 /// A thread that ends the job when this rank takes too long, when a neighbouring rank gives no more
-/// signs of life, when another rank ends the job, or when the program that started the ranks is
-/// gone. The rank's last operation goes to standard error first; then the job ends, at the latest
+/// signs of life, when another rank ends the job, when what moves the ranks' tensors says that it
+/// has failed, or when the program that started the ranks is gone. The rank's last operation goes to standard error first; then the job ends, at the latest
 /// by the process's own `_exit`, whatever MPI does. Time in which the process itself was stopped
 /// does not count.
 class Watchdog {
  public:
-  /// Collective. `stream` outlives it; its heartbeat tells what the rank is at.
+  /// Collective. `stream` and `world` outlive it; the stream's heartbeat tells what the rank is at.
   Watchdog(Stream& stream, Communicator& world, const WatchdogOptions& options);
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -44,6 +44,7 @@ class Watchdog {
   void begin_end(const std::string& cause, int code, double now);
 
   const Heartbeat& heartbeat_;
+  const Communicator& world_;
   WatchdogOptions options_;
   std::string name_;  // "rank 1 of 4"
   std::optional<PeerBeats> beats_;

@@ -128,7 +128,11 @@ TEST(Architecture, MpiIsKnownInParallelSources) {
 TEST(Architecture, Hdf5IsKnownInOnePair) { expect_contained("^hdf5|^H5", {R"(^io/hdf5_\w+\.(h|cpp)$)"}); }
 
 TEST(Architecture, CudaIsKnownInRuntimeCuda) {
-  expect_contained("^cu(da|blas|dnn)|^nccl", {"^runtime/cuda/", "^parallel/nccl_"});
+  expect_contained("^cu(da|blas|dnn)", {"^runtime/cuda/", "^parallel/nccl_"});
+}
+
+TEST(Architecture, NcclIsKnownInItsOwnSources) {
+  expect_contained("^nccl", {"^parallel/nccl_"});
 }
 
 TEST(Architecture, ProtobufIsKnownInIoAndLaunch) {

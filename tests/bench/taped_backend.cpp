@@ -70,6 +70,7 @@ class TapedBackend final : public Communicator::Backend {
 
   int rank() const override { return inner_->rank(); }
   int size() const override { return inner_->size(); }
+  const char* name() const override { return inner_->name(); }
   std::unique_ptr<Backend> split(int color, int key) const override {
     return std::make_unique<TapedBackend>(inner_->split(color, key), tape_);
   }

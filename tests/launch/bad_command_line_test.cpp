@@ -55,6 +55,8 @@ TEST_F(BadCommandLine, ValuesThatAreNone) {
                  {"validation-share", "nan"});
   expect_refused({"data", "--domain", "law", "--out", folder}, {"--domain", "law"});
   expect_refused({"train", config(), "--out", folder, "--device", "gpu"}, {"--device", "gpu"});
+  expect_refused({"train", config(), "--out", folder, "--transport", "pigeon"},
+                 {"--transport", "pigeon"});
   expect_refused({"train", config(), "--out", folder, "--set", "model.depth=4"}, {"model.depth"});
   expect_refused({"train", config(), "--out", folder, "--set", "model.n_layers"},
                  {"model.n_layers"});

@@ -7,25 +7,23 @@
 namespace bam::testing {
 
 /// Every row of this rank goes where it goes when one rank has them all.
-inline void expect_same_choices(const std::vector<RouterSaved>& whole,
-                                const std::vector<RouterSaved>& part, std::int64_t first_row) {
+inline void expect_same_choices(const std::vector<Routed>& whole,
+                                const std::vector<Routed>& part, std::int64_t first_row) {
   ASSERT_EQ(whole.size(), part.size());
   for (std::size_t i = 0; i < part.size(); ++i) {
-    const std::int64_t rows = part[i].choices.rows();
-    const Tensor expected = whole[i].choices.slice(first_row, first_row + rows);
-    EXPECT_TRUE(
-        std::ranges::equal(part[i].choices.span<std::int32_t>(), expected.span<std::int32_t>()))
-        << "router " << i;
+    const auto first = static_cast<std::size_t>(first_row) * part[i].k;
+    const auto expected = std::span(whole[i].choices).subspan(first, part[i].choices.size());
+    EXPECT_TRUE(std::ranges::equal(part[i].choices, expected)) << "router " << i;
   }
 }
 
-/// Trains `many` beside `one`, which has the whole model on this rank alone: losses, norms, routing
+/// Trains `many` beside `one`, which has the whole model on this rank's CPU alone: losses, norms, routing
 /// and every row's choice agree, step by step. Returns the smallest margin of a choice.
 inline double expect_same_training(Training& one, Training& many, std::int64_t steps) {
   double margin = 1;
   for (std::int64_t step = 1; step <= steps; ++step) {
-    const std::vector<RouterSaved> alone_routed = one.route(step);
-    for (const RouterSaved& router : alone_routed) {
+    const std::vector<Routed> alone_routed = one.route(step);
+    for (const Routed& router : alone_routed) {
       margin = std::min(margin, smallest_margin(router));
     }
     expect_same_choices(alone_routed, many.route(step), many.first_row());

@@ -4,8 +4,8 @@
 
 #include "parallel/group_exchange.h"
 #include "parallel/layout.h"
-#include "runtime/check.h"
 #include "tests/parallel/ranks.h"
+#include "tests/runtime/tensors.h"
 
 namespace bam::testing {
 namespace {
@@ -15,7 +15,7 @@ class ExchangeTest : public ::testing::Test {
   // (rows, 3) fp32, all `value`.
   Tensor rows(std::int64_t count, float value) {
     Tensor out(stream_, {count, 3}, DType::kFloat32);
-    std::ranges::fill(out.span<float>(), value);
+    fill(stream_, out, value);
     return out;
   }
   // Rank `from` sends `to` this many rows: from + 2 * to, none to the last rank.
@@ -23,7 +23,7 @@ class ExchangeTest : public ::testing::Test {
     return to == world().size() - 1 ? 0 : from + 2 * to;
   }
 
-  Memory memory_;
+  Memory memory_{kind_under_test()};
   Stream stream_{memory_};
 };
 
@@ -46,7 +46,7 @@ TEST_F(ExchangeTest, BringsEveryRowToItsRankWhateverTheOrderOfWaiting) {
   for (int group = kGroups - 1; group >= 0; --group) {
     pending[group].wait(stream_);
     for (const Transfer& receive : arrived[group]) {
-      for (const float value : receive.rows.span<float>()) {
+      for (const float value : to_host<float>(stream_, receive.rows)) {
         EXPECT_EQ(value, static_cast<float>(100 * group + receive.peer));
       }
     }
@@ -79,6 +79,7 @@ TEST_F(ExchangeTest, LeavesATransferInFlightWhenOverlapIsOn) {
     Pending said = speaks ? speech.transfer(stream_, {{1, word}}, {})
                           : speech.transfer(stream_, {}, {{0, word}});
     said.wait(stream_);
+    stream_.synchronise();  // on a GPU the host has not waited
   };
   if (is_first) {
     Pending pending = between.start(stream_, {{1, out}}, {{1, in}});
@@ -89,11 +90,11 @@ TEST_F(ExchangeTest, LeavesATransferInFlightWhenOverlapIsOn) {
     hear(/*speaks=*/false);
     between.start(stream_, {{0, out}}, {{0, in}}).wait(stream_);
   }
-  EXPECT_EQ(in.data<float>()[0], 1.0F);
+  EXPECT_EQ(to_host<float>(stream_, in)[0], 1.0F);
 }
 
 TEST(AllReduce, GivesEveryRankTheSameBits) {
-  Memory memory;
+  Memory memory(kind_under_test());
   Stream stream(memory);
   std::vector<double> values = {0.1 * (world().rank() + 1), 1e16 * world().rank(), 1.0};
   world().all_reduce_sum(stream, values).wait(stream);

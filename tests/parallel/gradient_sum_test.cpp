@@ -5,6 +5,7 @@
 #include "model/placement.h"
 #include "tests/model/small_model.h"
 #include "tests/parallel/ranks.h"
+#include "tests/runtime/tensors.h"
 
 namespace bam::testing {
 namespace {
@@ -20,10 +21,11 @@ class GradientSumTest : public ::testing::Test {
  protected:
   GradientSumTest() {
     for (Parameter& parameter : store_.parameters()) {
-      const auto gradient = parameter.gradient.span<float>();
+      std::vector<float> gradient(static_cast<std::size_t>(parameter.gradient.elements()));
       for (std::size_t i = 0; i < gradient.size(); ++i) {
         gradient[i] = value_at(parameter, i, world().rank());
       }
+      to_device(stream_, gradient, parameter.gradient);
     }
     for (int rank = 0; rank < world().size(); ++rank) {
       all_ranks_.push_back(rank);
@@ -46,7 +48,7 @@ class GradientSumTest : public ::testing::Test {
       if (tile.owner != world().rank()) {
         continue;
       }
-      const auto gradient = tile.parameter->gradient.span<float>();
+      const auto gradient = to_host<float>(stream_, tile.parameter->gradient);
       for (std::int64_t i = tile.tile.begin; i < tile.tile.end; ++i) {
         float sum = 0;
         for (int rank = 0; rank < world().size(); ++rank) {
@@ -58,7 +60,7 @@ class GradientSumTest : public ::testing::Test {
     }
   }
 
-  Memory memory_;
+  Memory memory_{kind_under_test()};
   Stream stream_{memory_};
   ParameterStore store_{stream_,
                         config(),

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
+#include <span>
 
 #include "parallel/trainer.h"
 #include "tests/model/small_model.h"
+#include "tests/runtime/tensors.h"
 
 namespace bam::testing {
 
@@ -13,6 +16,12 @@ inline constexpr std::int64_t kLength = 16;
 // then cannot send a row elsewhere.
 inline constexpr std::uint64_t kSeed = 9;
 inline constexpr double kClearMargin = 5e-6;
+
+/// As many steps as BAM_TEST_STEPS allows: an emulated GPU takes its time.
+inline std::int64_t steps_under_test(std::int64_t steps) {
+  const char* most = std::getenv("BAM_TEST_STEPS");
+  return most == nullptr ? steps : std::min<std::int64_t>(steps, std::atoll(most));
+}
 
 /// Sequences [first, first + count) of a batch, for a group whose ranks have `group` sequences.
 inline Batch part_of(Stream& stream, const Batch& whole, std::int64_t first, std::int64_t count,
@@ -29,21 +38,30 @@ inline Batch part_of(Stream& stream, const Batch& whole, std::int64_t first, std
              .document_starts = rows(whole.document_starts),
              .domains = std::vector<int>(static_cast<std::size_t>(count)),
              .rank_sequences = std::move(group)};
-  for (std::int32_t& start : part.document_starts.span<std::int32_t>()) {
+  std::vector<std::int32_t> starts = to_host<std::int32_t>(stream, part.document_starts);
+  for (std::int32_t& start : starts) {
     start -= static_cast<std::int32_t>(first * kLength);
   }
+  to_device(stream, starts, part.document_starts);
   return part;
 }
 
+/// What a router made of a rank's rows.
+struct Routed {
+  std::vector<float> probabilities;   // (rows, experts)
+  std::vector<std::int32_t> choices;  // (rows, k)
+  std::size_t experts;
+  std::size_t k;
+};
+
 /// Smallest difference, over rows, between the last chosen gate and the best one not chosen.
-inline double smallest_margin(const RouterSaved& router) {
+inline double smallest_margin(const Routed& router) {
   double smallest = 1;
-  const std::int64_t k = router.choices.cols();
-  for (std::int64_t row = 0; row < router.probabilities.rows(); ++row) {
-    const auto gates = router.probabilities.slice(row, row + 1).span<float>();
-    std::vector<float> sorted(gates.begin(), gates.end());
+  for (std::size_t first = 0; first < router.probabilities.size(); first += router.experts) {
+    const auto row = std::span(router.probabilities).subspan(first, router.experts);
+    std::vector<float> sorted(row.begin(), row.end());
     std::ranges::sort(sorted, std::greater());
-    const auto last = static_cast<std::size_t>(k - 1);
+    const std::size_t last = router.k - 1;
     smallest = std::min<double>(smallest, sorted[last] - sorted[last + 1]);
   }
   return smallest;
@@ -57,13 +75,15 @@ struct TrainingPlan {
   Precision precision = Precision::kFloat32;
   Overlap overlap = Overlap::kOn;
   bool ties = false;  // zero FFN routers: every token goes to expert 0
+  DeviceKind device = kind_under_test();
 };
 
 /// Trains on the ranks of `ranks`, on batches that do not depend on how many there are.
 class Training {
  public:
   Training(const TrainingPlan& plan, Communicator& ranks)
-      : sequences_(plan.sequences),
+      : memory_(plan.device),
+        sequences_(plan.sequences),
         precision_(plan.precision),
         layout_(ranks, plan.placement.ranks),
         placement_(plan.placement),
@@ -90,14 +110,17 @@ class Training {
   }
 
   /// The routers that choose, layer by layer, on this rank's part of a step's batch.
-  std::vector<RouterSaved> route(std::int64_t number) {
+  std::vector<Routed> route(std::int64_t number) {
     Saved saved;
     trainer_.model().forward(stream_, own_part(whole_batch(number)), Keep::kAll, saved);
-    std::vector<RouterSaved> routers;
+    std::vector<Routed> routers;
     for (const std::optional<BlockSaved>& block : saved.blocks) {
       for (const RouterSaved& router : {block->ffn.router, block->attention.router}) {
         if (!router.choices.shape().empty()) {  // a rank may have no rows
-          routers.push_back(router);
+          routers.push_back({to_host<float>(stream_, router.probabilities),
+                             to_host<std::int32_t>(stream_, router.choices),
+                             static_cast<std::size_t>(router.probabilities.cols()),
+                             static_cast<std::size_t>(router.choices.cols())});
         }
       }
     }

@@ -9,6 +9,7 @@
 #include "parallel/sharded_optimizer.h"
 #include "tests/model/small_model.h"
 #include "tests/parallel/ranks.h"
+#include "tests/runtime/tensors.h"
 
 namespace bam::testing {
 namespace {
@@ -45,7 +46,7 @@ class Sharded {
     optimizer_.for_each_owned_tile([&](const OwnedTile& owned) {
       const ParameterSpec& spec = store_.specs()[static_cast<std::size_t>(owned.tile.spec)];
       const Tensor values = initial_values(stream_, spec, kSeed, owned.tile.begin, owned.tile.end);
-      std::ranges::copy(values.span<float>(), owned.weight.begin());
+      to_host(stream_, values, std::as_writable_bytes(owned.weight));
     });
     optimizer_.publish(stream_);
   }
@@ -55,10 +56,11 @@ class Sharded {
       if (parameter.gradient.empty()) {
         continue;
       }
-      const std::span<float> gradient = parameter.gradient.span<float>();
+      std::vector<float> gradient(static_cast<std::size_t>(parameter.gradient.elements()));
       for (std::size_t i = 0; i < gradient.size(); ++i) {
         gradient[i] = gradient_of(static_cast<std::size_t>(parameter.index), i, world().rank(), step);
       }
+      to_device(stream_, gradient, parameter.gradient);
     }
   }
   ShardedOptimizer::StepResult step(std::int64_t step, bool loss_is_finite = true) {
@@ -69,7 +71,7 @@ class Sharded {
   std::vector<float> values(const Parameter& parameter) {
     const Tensor out(stream_, parameter.value.shape(), DType::kFloat32);
     copy(stream_, parameter.value, out);
-    return {out.span<float>().begin(), out.span<float>().end()};
+    return to_host<float>(stream_, out);
   }
   std::vector<std::vector<float>> all_values() {
     std::vector<std::vector<float>> all;
@@ -84,13 +86,14 @@ class Sharded {
     return value;
   }
 
+  Stream& stream() { return stream_; }
   ParameterStore& store() { return store_; }
   ShardedOptimizer& optimizer() { return optimizer_; }
   const Placement& placement() const { return placement_; }
   int expert_parallel() const { return layout_.expert_parallel(); }
 
  private:
-  Memory memory_;
+  Memory memory_{kind_under_test()};
   Stream stream_{memory_};
   Layout layout_;
   Placement placement_;
@@ -217,10 +220,10 @@ TEST(Optimizer, KeepsFp32MastersOfBf16Weights) {
               2e-5);
     const Parameter& parameter = *run.store().find(owned.tile.spec);
     if (parameter.value.dtype() == DType::kBFloat16) {
-      const bfloat16* value = parameter.value.data<bfloat16>() + owned.tile.begin;
+      const std::vector<bfloat16> value = to_host<bfloat16>(run.stream(), parameter.value);
       std::size_t wrong = 0;
       for (std::size_t i = 0; i < owned.weight.size(); ++i) {
-        wrong += value[i].bits != bfloat16(owned.weight[i]).bits ? 1 : 0;
+        wrong += value[static_cast<std::size_t>(owned.tile.begin) + i].bits != bfloat16(owned.weight[i]).bits ? 1 : 0;
       }
       EXPECT_EQ(wrong, 0U) << parameter.spec.name();
     }
@@ -258,7 +261,9 @@ TEST(Optimizer, SkipsTheStepEverywhereWhenOneRankIsNotFinite) {
   const std::vector<std::vector<float>> before = run.all_values();
   run.set_gradients(1);
   if (is_last) {
-    run.store().find(0)->gradient.data<float>()[7] = std::numeric_limits<float>::infinity();
+    HostView gradient(run.stream(), run.store().find(0)->gradient);
+    gradient.values()[7] = std::numeric_limits<float>::infinity();
+    gradient.write_back(run.stream());
   }
   EXPECT_TRUE(run.step(1).skipped);
   run.set_gradients(1);

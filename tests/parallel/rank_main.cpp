@@ -1,11 +1,13 @@
-// Runs every test on every rank; a failure says on which rank it was, and any rank's failure is the
+// Runs every test on every rank, on the device that BAM_TEST_DEVICE names and by the transport that
+// BAM_TEST_TRANSPORT does (exit code 77 where that cannot be); a failure says on which rank it was, and any rank's failure is the
 // program's. An exception that no test expects ends the job: the other ranks would wait for ever.
 #include <gtest/gtest.h>
 
 #include <iostream>
 
-#include "parallel/mpi_session.h"
+#include "parallel/world.h"
 #include "tests/parallel/ranks.h"
+#include "tests/runtime/tensors.h"
 
 namespace bam::testing {
 namespace {
@@ -27,13 +29,20 @@ class PrintFailures final : public ::testing::EmptyTestEventListener {
 
 Communicator* world_of_job = nullptr;
 
+Transport transport_under_test() {
+  const char* named = std::getenv("BAM_TEST_TRANSPORT");
+  const std::string name = named == nullptr ? "" : named;
+  return name == "nccl" ? Transport::kNccl
+                        : (name == "mpi" ? Transport::kMpi : Transport::kAutomatic);
+}
+
 }  // namespace
 
 Communicator& world() { return *world_of_job; }
 
 int run(const MpiSession& session) {
   GTEST_FLAG_SET(catch_exceptions, false);
-  Communicator ranks = Communicator::world(session);
+  Communicator ranks = world_on(session, kind_under_test(), transport_under_test());
   world_of_job = &ranks;
   auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
   if (ranks.rank() != 0) {
@@ -45,7 +54,7 @@ int run(const MpiSession& session) {
     std::cerr << "rank " << ranks.rank() << ": tests on ranks are not to be skipped" << std::endl;
     failed = 1;
   }
-  Memory memory;
+  Memory memory(kind_under_test());
   Stream stream(memory);
   ranks.all_reduce_sum(stream, std::span(&failed, 1)).wait(stream);
   return failed == 0 ? 0 : 1;
@@ -55,6 +64,11 @@ int run(const MpiSession& session) {
 
 int main(int count, char** values) {
   ::testing::InitGoogleTest(&count, values);
+  const std::string obstacle = bam::obstacle_to(bam::kind_under_test());
+  if (!obstacle.empty()) {
+    std::cout << "skipped: " << obstacle << std::endl;
+    return 77;
+  }
   bam::MpiSession session;
   return session.guarded([&] { return bam::testing::run(session); });
 }

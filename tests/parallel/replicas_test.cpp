@@ -95,7 +95,7 @@ int group_size(const Case& each) {
 // Every rank's bytes of a weight that it holds.
 std::vector<std::byte> gathered(Stream& stream, const Tensor& value) {
   std::vector<std::byte> all(value.bytes() * static_cast<std::size_t>(world().size()));
-  world().all_gather(stream, {value.raw(), value.bytes()}, all).wait(stream);
+  world().all_gather(stream, bytes_in(stream, value), all).wait(stream);
   return all;
 }
 
@@ -128,9 +128,11 @@ class ReplicasOf : public ::testing::TestWithParam<Case> {};
 TEST_P(ReplicasOf, TrainAsOneCopyOnOneRankDoes) {
   const Case& each = GetParam();
   Communicator alone = world().split(world().rank(), 0);
-  Training one(plan_of(each, 1), alone);
+  TrainingPlan on_cpu = plan_of(each, 1);
+  on_cpu.device = DeviceKind::kCpu;
+  Training one(on_cpu, alone);
   Training many(plan_of(each, group_size(each)), world());
-  const double margin = expect_same_training(one, many, each.steps);
+  const double margin = expect_same_training(one, many, steps_under_test(each.steps));
   EXPECT_TRUE(margin > kClearMargin || each.ties) << "a choice is too close to call: " << margin;
 }
 
@@ -232,11 +234,11 @@ double sequences_away(const std::vector<Replicas>& experts,
 }
 
 // Every rank's rows for each FFN expert of a layer, [expert][rank].
-std::vector<std::vector<double>> rows_of_ranks(Stream& stream, const RouterSaved& router,
+std::vector<std::vector<double>> rows_of_ranks(Stream& stream, const Routed& router,
                                                std::size_t experts) {
   const auto ranks = static_cast<std::size_t>(world().size());
   std::vector<double> flat(experts * ranks);
-  for (const std::int32_t expert : router.choices.span<std::int32_t>()) {
+  for (const std::int32_t expert : router.choices) {
     flat[static_cast<std::size_t>(expert) * ranks + static_cast<std::size_t>(world().rank())] += 1;
   }
   world().all_reduce_sum(stream, flat).wait(stream);
@@ -251,7 +253,7 @@ std::vector<std::vector<double>> rows_of_ranks(Stream& stream, const RouterSaved
 TEST_P(ReplicaTraffic, IsWhatTheFormulaSays) {
   const Case& each = GetParam();
   Training run(plan_of(each, world().size()), world());
-  const std::vector<RouterSaved> routers = run.route(1);
+  const std::vector<Routed> routers = run.route(1);
   double ffn = 0;
   double visits = 0;
   for (std::size_t layer = 0; layer < routers.size(); ++layer) {
