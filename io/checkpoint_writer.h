@@ -57,7 +57,7 @@ struct SaveReport {
 class CheckpointWriter {
  public:
   /// Collective. `staging`: where the memory for copies comes from; none: save() does not return
-  /// before its checkpoint stands. Removes what dead processes left half-written in the folder.
+  /// before its checkpoint stands, and no tile may be on a GPU. Removes what dead processes left half-written in the folder.
   /// Throws CannotSave where the disk has no room for a checkpoint. Every tile of the model is
   /// owned by one rank; peers, stream and tiles outlive this.
   CheckpointWriter(CheckpointPeers& peers, CheckpointPlan plan, std::span<const OwnedTile> tiles,

@@ -45,11 +45,16 @@ void Drill::begin_step(std::int64_t data_step) const {
 }
 
 // Norms are fp32 at every precision.
-Drill::Poison::Poison(ParameterStore& store)
-    : weight_(store.at("final_norm").value), before_(weight_.span<float>()[0]) {
-  weight_.span<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+Drill::Poison::Poison(Stream& stream, ParameterStore& store)
+    : stream_(stream), weight_(stream, store.at("final_norm").value), before_(weight_.values()[0]) {
+  put(std::numeric_limits<float>::quiet_NaN());
 }
 
-Drill::Poison::~Poison() { weight_.span<float>()[0] = before_; }
+Drill::Poison::~Poison() { put(before_); }
+
+void Drill::Poison::put(float value) {
+  weight_.values()[0] = value;
+  weight_.write_back(stream_);
+}
 
 }  // namespace bam

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/parameter_store.h"
+#include "runtime/host.h"
 
 namespace bam {
 
@@ -37,13 +38,16 @@ class Drill {
   /// A weight that is NaN while it lives.
   class Poison {
    public:
-    explicit Poison(ParameterStore& store);
+    Poison(Stream& stream, ParameterStore& store);
     Poison(const Poison&) = delete;
     Poison& operator=(const Poison&) = delete;
     ~Poison();
 
    private:
-    Tensor weight_;  // fp32
+    void put(float value);
+
+    Stream& stream_;
+    HostView weight_;  // fp32
     float before_;
   };
 

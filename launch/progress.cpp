@@ -40,10 +40,9 @@ std::string duration_text(double seconds) {
 std::string progress_line(const StepProgress& progress) {
   return formatted("step %ld/%ld  loss %.4f  %.1fk tokens/s  %.0f GFLOP/s (%.0f %% of ceiling)",
                    static_cast<long>(progress.step), static_cast<long>(progress.steps),
-                   progress.loss, progress.tokens_per_second / 1e3,
-                   progress.flops_per_second / 1e9,
+                   progress.loss, progress.tokens_per_second / 1e3, progress.flops_per_second / 1e9,
                    100 * progress.flops_per_second / progress.ceiling) +
-         formatted("  hidden %.0f %%", 100 * progress.hidden) +
+         (progress.hidden ? formatted("  hidden %.0f %%", 100 * *progress.hidden) : "") +
          (progress.saved_step > 0 ? formatted("  saved %ld", static_cast<long>(progress.saved_step))
                                   : "") +
          "  left " + duration_text(progress.seconds_left);

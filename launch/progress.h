@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace bam {
@@ -13,7 +15,7 @@ struct StepProgress {
   double tokens_per_second = 0;
   double flops_per_second = 0;
   double ceiling = 0;            // operations a second of all ranks together
-  double hidden = 0;             // part of the exchange's time that compute covered
+  std::optional<double> hidden;  // part of the exchange's time that compute covered
   std::int64_t saved_step = 0;   // of the newest checkpoint; 0 or less: none
   double seconds_left = 0;
 };

@@ -70,9 +70,11 @@ void StepLog::write(const LoggedStep& logged, nlohmann::json line) {
   line["tokens_per_second"] = tokens / logged.seconds;
   line["flops"] = flops * static_cast<double>(logged.step);
   line["share_of_ceiling"] = flops / logged.seconds / ceiling_;
-  line["comm_seconds"] = logged.transfers.comm_seconds;
-  line["exposed_comm_seconds"] = logged.transfers.exposed_seconds;
-  line["hidden"] = logged.transfers.hidden_share();
+  if (logged.transfers) {
+    line["comm_seconds"] = logged.transfers->comm_seconds;
+    line["exposed_comm_seconds"] = logged.transfers->exposed_seconds;
+    line["hidden"] = logged.transfers->hidden_share();
+  }
   if (!report.routing.empty() && !report.routing[0].ffn.empty()) {
     line["routing"] = routing_json(report.routing, domains_);
   }
@@ -110,15 +112,16 @@ void StepLog::print_replan(const Replan& replan, double seconds) {
 
 StepProgress StepLog::progress_of(const LoggedStep& logged) const {
   const std::int64_t left = config_.training.steps - logged.step;
-  return {.step = logged.step,
-          .steps = config_.training.steps,
-          .loss = logged.report.loss,
-          .tokens_per_second = tokens_per_step(config_) / logged.seconds,
-          .flops_per_second = step_flops(config_) / logged.seconds,
-          .ceiling = ceiling_,
-          .hidden = logged.transfers.hidden_share(),
-          .saved_step = last_save_.step,
-          .seconds_left = logged.seconds * static_cast<double>(left)};
+  return {
+      .step = logged.step,
+      .steps = config_.training.steps,
+      .loss = logged.report.loss,
+      .tokens_per_second = tokens_per_step(config_) / logged.seconds,
+      .flops_per_second = step_flops(config_) / logged.seconds,
+      .ceiling = ceiling_,
+      .hidden = logged.transfers ? std::optional(logged.transfers->hidden_share()) : std::nullopt,
+      .saved_step = last_save_.step,
+      .seconds_left = logged.seconds * static_cast<double>(left)};
 }
 
 }  // namespace bam

@@ -23,7 +23,7 @@ struct LoggedStep {
   const StepReport& report;
   double seconds = 0;        // of this step
   double phase_seconds = 0;  // of all steps of this phase so far
-  TransferTimes transfers;   // of rank 0
+  std::optional<TransferTimes> transfers;  // of rank 0; none on GPUs, where the host sees none
   const proto::GuardState& guard;
   const std::vector<Straggler>& stragglers;
 };

@@ -183,7 +183,9 @@ int TrainingRun::run() {
     watch_.begin_step(step_ + 1);
     const StepReport report = train_step();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    transfers_ = world_.clock().times();
+    if (stream_.device() == DeviceKind::kCpu) {
+      transfers_ = world_.clock().times();
+    }
     signal = agree_after_step(report);
     watch_.end_step(elapsed.count());
     const LossGuard::Verdict verdict = guard_.judge(step_, report);
@@ -205,6 +207,9 @@ int TrainingRun::run() {
       watch_.begin_slow_part("saving");
       // It says where experts are from here on: who resumes from it does as this run.
       checkpoints_->save(checkpoint_info(better ? better->placement : trainer_.placement()));
+      if (!saves_in_background()) {
+        checkpoints_->finish();
+      }
       tell_of_saves();
     }
     if (better && signal == 0 && !move_experts(*better)) {
@@ -215,6 +220,10 @@ int TrainingRun::run() {
     return kNotSaved;
   }
   return signal == 0 ? kDone : 128 + signal;
+}
+
+bool TrainingRun::saves_in_background() const {
+  return config_.checkpoint.in_background && config_.checkpoint.every > 0;
 }
 
 bool TrainingRun::is_boundary() const {
@@ -263,7 +272,7 @@ StepReport TrainingRun::train_step() {
   drill_.begin_step(data_step);
   std::optional<Drill::Poison> poison;
   if (drill_.strikes(Drill::Fault::kNan, data_step)) {
-    poison.emplace(trainer_.store());
+    poison.emplace(stream_, trainer_.store());
   }
   return step_ == traced_step_ ? traced_step(input) : trainer_.step(input);
 }
@@ -353,7 +362,8 @@ void TrainingRun::validate(nlohmann::json& line) {
 // All ranks learn here that the disk has no room, before a step is trained that could not be saved.
 bool TrainingRun::can_save() {
   const CheckpointConfig& config = config_.checkpoint;
-  const bool is_in_background = config.in_background && config.every > 0;
+  // What is on a GPU is copied even where training waits for it to be written.
+  const bool copies = saves_in_background() || stream_.device() == DeviceKind::kCuda;
   try {
     checkpoints_.emplace(peers_,
                          CheckpointPlan{.folder = folder_,
@@ -361,7 +371,7 @@ bool TrainingRun::can_save() {
                                         .is_stored = stored_states(text_),
                                         .retention = {.keep_last = config.keep_last,
                                                       .keep_every = config.keep_every}},
-                         owned_tiles(trainer_.optimizer()), is_in_background ? &stream_ : nullptr);
+                         owned_tiles(trainer_.optimizer()), copies ? &stream_ : nullptr);
   } catch (const CannotSave& error) {
     if (world_.rank() == 0) {
       std::cerr << message_of("bam: ", error.what(), "\n") << std::flush;

@@ -53,6 +53,7 @@ class TrainingRun {
   StepReport traced_step(const StepInput& input);
   void after_step(const StepReport& report, double seconds, int signal,
                   const std::optional<Replan>& better);
+  bool saves_in_background() const;
   bool is_boundary() const;
   std::optional<Replan> better_placement();
   bool move_experts(const Replan& replan);
@@ -89,7 +90,7 @@ class TrainingRun {
   std::int64_t traced_step_ = 0;
   std::int64_t tokens_before_ = 0;  // trained on before this phase
   double seconds_ = 0;              // of training in this phase
-  TransferTimes transfers_;         // of the last step, on this rank
+  std::optional<TransferTimes> transfers_;  // of the last step, on this rank; see LoggedStep
   std::optional<StepLog> log_;      // rank 0
   std::optional<RoutingLog> routing_log_;  // rank 0; absent where no routing is traced
   CommunicatorPeers peers_;

@@ -186,6 +186,10 @@ void ShardedOptimizer::for_each_owned_tile(const std::function<void(const OwnedT
       }
       piece.seen_master = HostView(stream_, piece.master);
       OwnedTile owned{piece.tile, piece.seen_master.values(), {}, {}};
+      if (!piece.master.is_on_host()) {
+        owned.weight_on_gpu = piece.master;
+        owned.moments_on_gpu = piece.moments;
+      }
       if (!piece.moments.empty()) {
         piece.seen_moments = HostView(stream_, piece.moments);
         const std::span<float> moments = piece.seen_moments.values();
@@ -198,10 +202,13 @@ void ShardedOptimizer::for_each_owned_tile(const std::function<void(const OwnedT
 }
 
 void ShardedOptimizer::forget() {
-  for_each_owned_tile([](const OwnedTile& owned) {
-    std::ranges::fill(owned.first_moment, 0.0F);
-    std::ranges::fill(owned.second_moment, 0.0F);
-  });
+  for (Shard& shard : shards_) {
+    for (Piece& piece : shard.pieces) {
+      if (!piece.moments.empty()) {
+        fill_zero(stream_, piece.moments);
+      }
+    }
+  }
 }
 
 void ShardedOptimizer::publish(Stream& stream) {

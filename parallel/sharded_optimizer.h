@@ -26,6 +26,9 @@ struct OwnedTile {
   std::span<float> weight;
   std::span<float> first_moment;   // empty where the weight is frozen
   std::span<float> second_moment;  // likewise
+  // Of what these are copies, where it is on a GPU: (elements) and (2, elements).
+  Tensor weight_on_gpu = {};
+  Tensor moments_on_gpu = {};
 };
 
 /// AdamW with its state sharded over the ranks that hold copies of a weight (ZeRO stage 1, arXiv
