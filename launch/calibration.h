@@ -19,4 +19,8 @@ RowRates measure_rows(Stream& stream, Communicator& world, CalibrationEffort eff
 Link measure_link(Stream& stream, Communicator& world, Communicator& group,
                   CalibrationEffort effort);
 
+/// The part of an exchange among all ranks that twice as long a compute beside it hides. Where
+/// processors do the copying, between the ranks of one machine, that is little.
+double measure_hiding(Stream& stream, Communicator& world, CalibrationEffort effort);
+
 }  // namespace bam

@@ -92,6 +92,9 @@ Cluster measure(Stream& stream, Communicator& world, const Request& request) {
   cluster.fp32 = measure_compute(stream, world, DType::kFloat32, request.effort);
   cluster.bf16 = measure_compute(stream, world, DType::kBFloat16, request.effort);
   cluster.rows = measure_rows(stream, world, request.effort);
+  if (world.size() > 1) {
+    cluster.hides = measure_hiding(stream, world, request.effort);
+  }
   return cluster;
 }
 

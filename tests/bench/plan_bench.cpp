@@ -2,6 +2,7 @@
 // fullest rank, and the step's time at rates that are measured in the same run.
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "launch/calibration.h"
@@ -40,6 +41,7 @@ Cluster calibrated(Communicator& world, DType dtype) {
   if (world.size() > 1) {
     cluster.links[static_cast<std::size_t>(LinkClass::kNode)] =
         measure_link(stream, world, world, CalibrationEffort::kThorough);
+    cluster.hides = measure_hiding(stream, world, CalibrationEffort::kThorough);
   }
   cluster.fp32 = measure_compute(stream, world, DType::kFloat32, CalibrationEffort::kThorough);
   if (dtype == DType::kBFloat16) {
@@ -52,7 +54,7 @@ Cluster calibrated(Communicator& world, DType dtype) {
 struct Measured {
   double bytes = 0;
   double seconds = 0;
-  std::array<double, kActivities> activities{};  // of a traced step, rank 0
+  CaseTrainer::TracedStep traced;  // one more, on this rank
 };
 
 Measured measure(Communicator& world, const BenchCase& each, Precision precision,
@@ -66,9 +68,25 @@ Measured measure(Communicator& world, const BenchCase& each, Precision precision
     seconds.push_back(trainer.step(kLearningRate));
   }
   const auto peak = static_cast<double>(trainer.memory().peak());
-  Measured found{.bytes = largest(trainer.stream(), world, peak), .seconds = median(seconds)};
-  found.activities = trainer.traced_step(kLearningRate).trace.seconds();
+  Measured found{
+      .bytes = largest(trainer.stream(), world, peak), .seconds = median(seconds), .traced = {}};
+  found.traced = trainer.traced_step(kLearningRate);
   return found;
+}
+
+/// Seconds by activity and by kernel.
+nlohmann::json traced_json(const Trace& trace) {
+  nlohmann::json out;
+  const auto seconds = trace.seconds();
+  for (std::size_t i = 0; i < kActivities; ++i) {
+    out[std::string(name_of(static_cast<Activity>(i)))] = seconds[i];
+  }
+  std::map<std::string, double> kernels;
+  for (const Trace::Work& work : trace.work()) {
+    kernels[work.name] += work.end - work.begin;
+  }
+  out["kernels"] = kernels;
+  return out;
 }
 
 nlohmann::json compared(Communicator& world, const BenchCase& each, const Cluster& cluster,
@@ -100,9 +118,9 @@ nlohmann::json compared(Communicator& world, const BenchCase& each, const Cluste
                       {"rows", step.forward.rows + step.backward.rows},
                       {"optimizer", step.optimizer},
                       {"exposed", step.exposed}};
-  for (std::size_t i = 0; i < kActivities; ++i) {
-    out["traced"][std::string(name_of(static_cast<Activity>(i)))] = found.activities[i];
-  }
+  out["traced"] = traced_json(found.traced.trace);
+  out["traced"]["seconds"] = found.traced.seconds;
+  out["hides"] = cluster.hides;
   return out;
 }
 

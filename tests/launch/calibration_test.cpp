@@ -25,5 +25,13 @@ TEST(Calibration, RepeatsExchangesEquallyOftenOnEveryRank) {
   }
 }
 
+TEST(Calibration, FindsThePartOfAnExchangeThatComputeHides) {
+  Memory memory;
+  Stream stream(memory);
+  const double hides = measure_hiding(stream, world(), CalibrationEffort::kQuick);
+  EXPECT_GE(hides, 0);
+  EXPECT_LE(hides, 1);
+}
+
 }  // namespace
 }  // namespace bam::testing
