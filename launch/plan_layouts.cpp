@@ -28,7 +28,7 @@ void add_options(options::options_description& description, Request& request, co
   description.add_options()
       ("config", options::value(&request.config)->required(), "run config, or model config")
       ("cluster", options::value(&request.cluster)->required(),
-       "dgx-h100, dgx-a100, hgx-h200, or a file (protobuf text; bam plan calibrate writes them)")
+       "dgx-h100, dgx-a100, hgx-h200, two-cores, or a file (bam plan calibrate writes them)")
       ("set", options::value(&request.changes)->composing(), changes)
       ("json", options::bool_switch(&request.is_json), "print JSON");
   add_load_options(description, request.loads);

@@ -220,6 +220,15 @@ TEST_F(Plan, CalibratesTheRanksItRunsOn) {
   EXPECT_GT(found["layouts"][0]["step"]["seconds"].get<double>(), 0);
 }
 
+TEST_F(Plan, KnowsClustersByName) {
+  for (const char* name : {"dgx-h100", "dgx-a100", "hgx-h200", "two-cores"}) {
+    const Words words = {"plan", "layouts", SmallWorld::get().expert_kv(), "--cluster", name,
+                         "--json"};
+    const json found = json::parse(expect_code(0, alone(words)).out);
+    EXPECT_GT(found["layouts"][0]["step"]["seconds"].get<double>(), 0) << name;
+  }
+}
+
 TEST_F(Plan, RefusesClustersThatAreNone) {
   expect_refused({"plan", "layouts", kPaperModel, "--cluster", "dgx-h1000"},
                  {"dgx-h1000", "dgx-h100"});
