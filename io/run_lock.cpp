@@ -118,11 +118,13 @@ OpenFile open_locked(const fs::path& folder, const std::string& name, RunLock::M
   }
 }
 
-void write_holder(const OpenFile& file) {
+// On a full disk nobody can read who has the lock; it is held all the same.
+void write_holder(const OpenFile& file) try {
   const std::string text = this_process().dump() + "\n";
   const bool is_empty = ::ftruncate(file.descriptor(), 0) == 0;
   check(is_empty, file.path().string(), ": cannot be written: ", std::strerror(errno));
   write_at(file.descriptor(), file.path(), 0, std::as_bytes(std::span(text.data(), text.size())));
+} catch (const Error&) {
 }
 
 }  // namespace
