@@ -66,7 +66,9 @@ template <class T>
 std::vector<T> take(std::string_view& bytes, std::size_t count) {
   std::vector<T> values(count);
   const std::size_t there = std::min(bytes.size(), count * sizeof(T));
-  std::memcpy(values.data(), bytes.data(), there);
+  if (there > 0) {  // of nothing there may be no address
+    std::memcpy(values.data(), bytes.data(), there);
+  }
   bytes.remove_prefix(there);
   return values;
 }
