@@ -38,7 +38,8 @@ void use_bundled_mpi() {
   if (unknown || !fs::exists(folder / "orterun", unknown) || !fs::exists(settings, unknown)) {
     return;
   }
-  setenv("PATH", (folder.string() + ":" + path()).c_str(), 1);
+  const std::string others = path().empty() ? "" : ":" + path();  // an empty folder means this one
+  setenv("PATH", (folder.string() + others).c_str(), 1);
   setenv("OPAL_PREFIX", prefix.c_str(), 1);
   setenv("OPAL_SYSCONFDIR", settings.c_str(), 1);
   setenv("PMIX_MCA_pcompress_base_silence_warning", "1", 0);  // its plugins stay at home

@@ -5,17 +5,22 @@
 namespace bam {
 namespace {
 
-/// A group's experts, one copy each: without a proof, which is not asked for here.
+int experts_of(const std::vector<LayerLoads>& loads) {
+  const LoadWindow& first = loads.front().front();
+  return static_cast<int>(first.attention.size() + first.ffn.size());
+}
+
+// A group's experts, one copy each: without a proof, which is not asked for here.
 ModelPlan placed(const std::vector<LayerLoads>& loads, ExpertCosts costs, int ranks) {
   PlanTerms terms{.ranks = {}, .costs = costs};
-  const LoadWindow& first = loads.front().front();
-  terms.slots = static_cast<int>(first.attention.size() + first.ffn.size());
+  terms.slots = experts_of(loads);
   terms.ranks = equal_ranks(ranks, terms.slots);
   return plan_model(terms, loads, {.proof_steps = 0});
 }
 
 ModelPlan dealt(const std::vector<LayerLoads>& loads, int ranks) {
-  ModelPlan plan{.terms = {.ranks = equal_ranks(ranks, ranks)}, .loads = loads, .layers = {}};
+  ModelPlan plan{
+      .terms = {.ranks = equal_ranks(ranks, experts_of(loads))}, .loads = loads, .layers = {}};
   for (const LayerLoads& layer : loads) {
     plan.layers.push_back(dealt_round_robin(plan.terms, layer));
   }

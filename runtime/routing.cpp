@@ -159,13 +159,12 @@ std::vector<double> chosen_pairs(Stream& stream, const Tensor& choices, std::int
   const Traced traced(stream, Activity::kRouting, "chosen_pairs");
   check(0 <= begin && begin <= end && end <= choices.rows(), "pairs of tokens [", begin, ", ", end,
         ") of ", choices.rows());
-  const std::vector<std::int32_t> chosen = to_host<std::int32_t>(stream, choices);
-  const std::int64_t k = choices.cols();
+  const auto chosen = to_host<std::int32_t>(stream, choices.slice(begin, end));
+  const auto k = static_cast<std::size_t>(choices.cols());
   std::vector<double> pairs(static_cast<std::size_t>(experts * (experts - 1) / 2));
-  for (std::int64_t slot = begin * k; slot < end * k; ++slot) {
-    for (std::int64_t other = slot + 1; other < (slot / k + 1) * k; ++other) {
-      const auto [low, high] = std::minmax(chosen[static_cast<std::size_t>(slot)],
-                                           chosen[static_cast<std::size_t>(other)]);
+  for (std::size_t slot = 0; slot < chosen.size(); ++slot) {
+    for (std::size_t other = slot + 1; other < (slot / k + 1) * k; ++other) {
+      const auto [low, high] = std::minmax(chosen[slot], chosen[other]);
       check(0 <= low && high < experts, "experts ", low, " and ", high, " of ", experts,
             " chosen together");
       pairs[pair_index(low, high, experts)] += 1;

@@ -17,7 +17,7 @@ for path in pathlib.Path(sys.argv[1]).glob("growth-*.json"):
 print(f"{'':8} {'':>6} {'step ms':>9} {'predicted':>9} {'ratio':>6} {'of ceiling':>10} "
       f"{'peak MB':>8} {'peak/need':>9}")
 for kind, rows in groups.items():
-    base = groups["ranks"] if kind == "gigabit" else rows
+    base = groups.get("ranks", rows) if kind == "gigabit" else rows
     first = base[min(base)]
     for value, row in sorted(rows.items()):
         predicted = first["step_seconds"] * row["step_flops"] / first["step_flops"]
