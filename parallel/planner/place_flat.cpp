@@ -12,6 +12,9 @@ namespace {
 
 /// Two times are the same to within this part.
 constexpr double kSame = 1e-9;
+/// A small problem that is not proven is searched for so much longer, and more closely.
+constexpr int kSmallSteps = 16;
+constexpr double kSmallGap = 1e-6;
 
 void raise(LowerBound& bound, double time, Proof proof) {
   if (time > bound.time * (1 + kSame)) {
@@ -42,6 +45,12 @@ LayerPlan place_equal(const PlacementProblem& problem, const PlaceEffort& effort
     } else {
       raise(bound, place_flat(averaged(problem), effort).certificate.bound, Proof::kSearch);
     }
+  }
+  if (draft.cost() > bound.time * (1 + kSmallGap) && is_searched && !is_provable(problem)) {
+    const Draft longer =
+        searched(problem, bound.time,
+                 {bound.time * (1 + kSmallGap), effort.search_steps * kSmallSteps, effort.seed});
+    draft = longer.cost() < draft.cost() ? longer : draft;
   }
   if (draft.cost() > bound.time * (1 + kSame) && problem.has_equal_ranks()) {
     raise(bound, crowding_bound(problem, bound.time, draft.cost()), Proof::kCrowding);
