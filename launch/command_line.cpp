@@ -32,6 +32,17 @@ po::options_description named_options(const CommandLine& command) {
   return named;
 }
 
+// Boost puts what was given into its messages in place of names like %value%, again and again: for
+// ever where such a name was given.
+std::string text_of(const po::error& error, std::span<const std::string> arguments) {
+  for (const std::string& argument : arguments) {
+    if (std::ranges::count(argument, '%') > 1) {
+      return "what was given, " + argument + " among it, is not understood";
+    }
+  }
+  return error.what();
+}
+
 }  // namespace
 
 std::optional<boost::program_options::variables_map> read_command_line(
@@ -52,7 +63,7 @@ std::optional<boost::program_options::variables_map> read_command_line(
     }
     po::notify(values);
   } catch (const po::error& error) {
-    throw BadInput(message_of(error.what(), "; usage: ", command.usage));
+    throw BadInput(message_of(text_of(error, arguments), "; usage: ", command.usage));
   }
   return values;
 }

@@ -48,7 +48,7 @@ void read_slurm(std::string_view bytes) {
 
 std::vector<std::string> argument_seeds() {
   return {"folder\n--set\na=1\n--set=b=2\n--tokens\n7", "--out=x\n--domain\na\nb\n--json",
-          "--share=nan\n--\n--out"};
+          "--share=nan\n--\n--out", "--tokens\n%value%"};
 }
 
 std::vector<std::string> slurm_seeds() {

@@ -66,6 +66,7 @@ TEST_F(BadCommandLine, ValuesThatAreNone) {
   expect_refused({"generate", "x", "--temperature", "-1"}, {"--temperature: -1"});
   expect_refused({"generate", "x", "--top-p", "0"}, {"--top-p: 0"});
   expect_refused({"generate", "x", "--tokens", "99999999999"}, {"--tokens: 99999999999"});
+  expect_refused({"generate", "x", "--tokens", "%value%"}, {"%value%"});
   expect_refused({"generate", "x", "--seed", "-1"}, {"seed", "-1"});
   expect_refused({"eval", "x", "--data", "law"}, {"--data: law"});
   expect_refused({"eval", "x", "--data", "law=a.h5", "--tokens", "0"}, {"--tokens: 0"});
