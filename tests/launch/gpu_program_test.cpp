@@ -60,6 +60,9 @@ class GpuProgram : public ::testing::Test {
     expect_same_metrics(run(a), run(b), kSteps);
   }
 
+  // Training waits for its checkpoints, so that a crash finds none of them on its way.
+  static Words waiting() { return {"checkpoint.in_background=false"}; }
+
   // Ends on its own in step 3, after the checkpoint of step 2.
   static void expect_crash(ChildCommand command) {
     command.environment["BAM_DRILL"] = "crash@3";
@@ -93,20 +96,20 @@ TEST_F(GpuProgram, TrainsOnFourRanksInTwoGroups) {
 }
 
 TEST_F(GpuProgram, GoesOnFromItsCheckpointToTheLastBit) {
-  expect_code(0, on_gpus(2, train_into("whole")));
-  expect_crash(on_gpus(2, train_into("crashed")));
+  expect_code(0, on_gpus(2, train_into("whole", waiting())));
+  expect_crash(on_gpus(2, train_into("crashed", waiting())));
   EXPECT_EQ(CheckpointReader(run("crashed")).step(), 2);
-  expect_code(0, on_gpus(2, train_into("crashed")));
+  expect_code(0, on_gpus(2, train_into("crashed", waiting())));
   expect_same("whole", "crashed");
 }
 
 TEST_F(GpuProgram, GoesOnFromACpusCheckpointAndACpuFromIts) {
   expect_code(0, on_ranks(2, train_into("cpu")));
-  expect_crash(on_ranks(2, train_into("first on cpu")));
-  expect_code(0, on_gpus(2, train_into("first on cpu")));
+  expect_crash(on_ranks(2, train_into("first on cpu", waiting())));
+  expect_code(0, on_gpus(2, train_into("first on cpu", waiting())));
   expect_close("cpu", "first on cpu");
-  expect_crash(on_gpus(2, train_into("first on gpu")));
-  expect_code(0, on_ranks(2, train_into("first on gpu")));
+  expect_crash(on_gpus(2, train_into("first on gpu", waiting())));
+  expect_code(0, on_ranks(2, train_into("first on gpu", waiting())));
   expect_close("cpu", "first on gpu");
 }
 
