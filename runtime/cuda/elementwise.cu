@@ -84,8 +84,6 @@ __global__ void dot_rows_kernel(const T* a, const T* b, float* dots, std::int64_
   }
 }
 
-Grid warp_a_row(std::int64_t rows) { return {.blocks = {blocks_for(rows, kThreads / kWarp)}}; }
-
 }  // namespace
 
 void fill_zero(Stream& stream, const Tensor& out) {

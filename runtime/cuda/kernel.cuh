@@ -41,6 +41,11 @@ struct Grid {
   std::size_t shared_bytes = 0;
 };
 
+/// A warp for each row.
+inline Grid warp_a_row(std::int64_t rows) {
+  return {.blocks = {blocks_for(rows, kThreads / kWarp)}};
+}
+
 /// Puts a kernel on the stream; without blocks there is nothing to do.
 template <class... Parameters, class... Arguments>
 void launch(Stream& stream, const Grid& grid, void (*kernel)(Parameters...),

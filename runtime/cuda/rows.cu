@@ -5,8 +5,6 @@
 namespace bam::cuda {
 namespace {
 
-Grid warp_a_row(std::int64_t rows) { return {.blocks = {blocks_for(rows, kThreads / kWarp)}}; }
-
 // One thread a unit of 16, 4 or 2 bytes.
 template <class Unit>
 __global__ void gather_kernel(const Unit* in, const std::int32_t* rows, Unit* out,
