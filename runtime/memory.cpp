@@ -37,69 +37,65 @@ void* allocate_host(std::size_t size) {
 
 }  // namespace
 
-// A GPU's memory is let go only when all work on it is over, which it may never be while an exception
-// is under way (see Pending).
-Memory::~Memory() {
-  const bool waits = device_ == DeviceKind::kCuda || pages_ == Pages::kPinned;
-  if (!waits || std::uncaught_exceptions() == 0) {
-    release_free();
+Memory::Memory(DeviceKind device) : device_(device) {
+  if (device == DeviceKind::kCuda) {
+    arena_ = std::make_unique<Arena>(cuda::allocate, cuda::release);
   }
 }
 
+// A GPU's memory is let go only when all work on it is over, which it may never be while an exception
+// is under way (see Pending).
+Memory::~Memory() {
+  const bool waits = arena_ != nullptr || pages_ == Pages::kPinned;
+  if (waits && std::uncaught_exceptions() > 0) {
+    static_cast<void>(arena_.release());
+    return;
+  }
+  release_free();
+}
+
 void* Memory::take(std::size_t bytes) {
-  const std::size_t size = rounded(bytes);
   const std::scoped_lock lock(mutex_);
+  void* block = arena_ ? arena_->take(bytes) : take_host(bytes);
+  check(block != nullptr, "out of ", name_of(device_), " memory: asked for ", bytes, " bytes with ",
+        in_use_, " in use of ", arena_ ? arena_->held() : held_, " held");
   in_use_ += bytes;
   peak_ = std::max(peak_, in_use_);
+  return block;
+}
+
+void* Memory::take_host(std::size_t bytes) {
+  const std::size_t size = rounded(bytes);
   if (auto found = free_.find(size); found != free_.end() && !found->second.empty()) {
     void* block = found->second.back();
     found->second.pop_back();
     return block;
   }
   void* block = allocate(size);
-  check(block != nullptr, "out of ", name_of(device_), " memory: asked for ", size, " bytes with ",
-        held_, " held");
-  held_ += size;
+  held_ += block == nullptr ? 0 : size;
   return block;
 }
 
-// A GPU's memory is too small to hold on to blocks of sizes no longer asked for.
 void* Memory::allocate(std::size_t size) {
-  if (device_ == DeviceKind::kCpu) {
-    return pages_ == Pages::kPinned ? cuda::allocate_pinned(size) : allocate_host(size);
-  }
-  void* block = cuda::allocate(size);
-  if (block == nullptr) {
-    release_free();
-    block = cuda::allocate(size);
-  }
-  return block;
-}
-
-void Memory::release(void* block) {
-  if (device_ == DeviceKind::kCuda) {
-    cuda::release(block);
-  } else if (pages_ == Pages::kPinned) {
-    cuda::release_pinned(block);
-  } else {
-    std::free(block);
-  }
+  return pages_ == Pages::kPinned ? cuda::allocate_pinned(size) : allocate_host(size);
 }
 
 void Memory::release_free() {
   for (auto& [size, blocks] : free_) {
     for (void* block : blocks) {
-      release(block);
-      held_ -= size;
+      pages_ == Pages::kPinned ? cuda::release_pinned(block) : std::free(block);
     }
   }
-  free_.clear();
 }
 
 void Memory::give(void* block, std::size_t bytes) {
   const std::scoped_lock lock(mutex_);
   in_use_ -= bytes;
-  free_[rounded(bytes)].push_back(block);
+  if (arena_) {
+    arena_->give(block);
+  } else {
+    free_[rounded(bytes)].push_back(block);
+  }
 }
 
 std::size_t Memory::in_use() const {
@@ -114,7 +110,7 @@ std::size_t Memory::peak() const {
 
 std::size_t Memory::held() const {
   const std::scoped_lock lock(mutex_);
-  return held_;
+  return arena_ ? arena_->held() : held_;
 }
 
 void Memory::reset_peak() {

@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
+#include "runtime/arena.h"
 #include "runtime/device.h"
 
 namespace bam {
@@ -14,11 +16,12 @@ namespace bam {
 enum class Pages : std::uint8_t { kAsTheyAre, kPinned };
 
 /// Hands out a device's memory and keeps what comes back, so that a training step touches no fresh
-/// pages. A block that comes back is handed out again before the work that used it need be over, so
-/// on a GPU one memory serves one compute stream. Outlives every tensor made from it.
+/// pages; a GPU's is cut from an arena, so that rows that vary from step to step leave no holes. A
+/// block that comes back is handed out again before the work that used it need be over, so on a GPU
+/// one memory serves one compute stream. Outlives every tensor made from it.
 class Memory {
  public:
-  explicit Memory(DeviceKind device = DeviceKind::kCpu) : device_(device) {}
+  explicit Memory(DeviceKind device = DeviceKind::kCpu);
   /// The host's.
   explicit Memory(Pages pages) : device_(DeviceKind::kCpu), pages_(pages) {}
   ~Memory();
@@ -40,17 +43,18 @@ class Memory {
   void reset_peak();
 
  private:
+  void* take_host(std::size_t bytes);
   void* allocate(std::size_t size);
-  void release(void* block);
   void release_free();
 
   DeviceKind device_;
   Pages pages_ = Pages::kAsTheyAre;
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> free_;  // by rounded size
+  std::unique_ptr<Arena> arena_;                    // a GPU's
+  std::map<std::size_t, std::vector<void*>> free_;  // a host's, by rounded size
   std::size_t in_use_ = 0;
   std::size_t peak_ = 0;
-  std::size_t held_ = 0;
+  std::size_t held_ = 0;  // of the host's
 };
 
 }  // namespace bam
