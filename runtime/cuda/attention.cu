@@ -14,7 +14,7 @@ struct ForwardMemory {
   T q[kTileRows * stride_of<T>(kDim)];
   T k[kTileRows * stride_of<T>(kDim)];
   T v[kTileRows * stride_of<T>(kDim)];
-  T weights[kTileRows * stride_of<T>(kTileRows)];
+  T weights[LeftSums<T>::kTileElements];
   Visible visible;
 };
 
@@ -25,55 +25,65 @@ __device__ float row_reduce(float value, Combine combine) {
   return combine(value, __shfl_xor_sync(kAllLanes, value, 2));
 }
 
-// A row's softmax so far: exponentials are of base 2 and relative to the largest score.
+// A row's softmax so far. Scores are what the product gave; `unit` turns them into logarithms of
+// base 2, and exponentials are relative to the largest score.
 struct RowSoftmax {
   float largest = kNegativeInfinity;
-  float sum = 0;  // of this lane's columns
+  float shift = 0;  // largest in units; 0 where nothing was seen
+  float sum = 0;    // of this lane's columns
 
   // Takes in a tile whose largest score is given; returns what sums so far are to be scaled by.
-  __device__ float raise(float tile_largest) {
-    const float raised = tile_largest > largest ? tile_largest : largest;
-    const float factor = raised == kNegativeInfinity ? 1.0F : exp2f(largest - raised);
-    largest = raised;
+  __device__ float raise(float tile_largest, float unit) {
+    const bool is_first = largest == kNegativeInfinity;
+    const float before = shift;
+    largest = tile_largest > largest ? tile_largest : largest;
+    shift = largest == kNegativeInfinity ? 0.0F : largest * unit;
+    const float factor = is_first ? 0.0F : exp2f(before - shift);  // 1 exactly where nothing rose
     sum *= factor;
     return factor;
   }
   // 0 for a key that is not seen.
-  __device__ float weigh(float score) {
-    const float weight = score == kNegativeInfinity ? 0.0F : exp2f(score - largest);
+  __device__ float weigh(float score, float unit) {
+    const float weight = exp2f(score * unit - shift);
     sum += weight;
     return weight;
   }
 };
 
-// Scores of keys from `first_key` on become scaled logarithms of base 2, or -infinity where unseen.
-__device__ void mask(Sums<kTileRows>& scores, const AttentionCall& call, const Visible& visible,
-                     int first_query, int first_key) {
-  const float scale = call.scale * kLog2E;
+// Scores of keys from `first_key` on that are not seen become -infinity.
+__device__ void mask(Sums<kTileRows>& scores, const Visible& visible, int first_query,
+                     int first_key) {
+  if (visible.sees_tile(first_query, first_query + kWarpRows - 1, first_key)) {
+    return;
+  }
 #pragma unroll
   for (int j = 0; j < kTileRows / 8; ++j) {
     for (int i = 0; i < 4; ++i) {
       const bool seen = visible.sees(first_query + sum_row(i), first_key + sum_col(j, i));
-      scores.at[j][i] = seen ? scores.at[j][i] * scale : kNegativeInfinity;
+      scores.at[j][i] = seen ? scores.at[j][i] : kNegativeInfinity;
     }
   }
 }
 
 // Turns scores into weights, and scales the outputs so far to them.
 template <int kDim>
-__device__ void soften(Sums<kTileRows>& scores, RowSoftmax (&rows)[2], Sums<kDim>& out) {
+__device__ void soften(Sums<kTileRows>& scores, float unit, RowSoftmax (&rows)[2],
+                       Sums<kDim>& out) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     float largest = kNegativeInfinity;
+#pragma unroll
     for (int j = 0; j < kTileRows / 8; ++j) {
       largest = Largest()(largest, Largest()(scores.at[j][2 * half], scores.at[j][2 * half + 1]));
     }
-    const float factor = rows[half].raise(row_reduce(largest, Largest()));
+    const float factor = rows[half].raise(row_reduce(largest, Largest()), unit);
+#pragma unroll
     for (int j = 0; j < kTileRows / 8; ++j) {
       for (int i = 2 * half; i < 2 * half + 2; ++i) {
-        scores.at[j][i] = rows[half].weigh(scores.at[j][i]);
+        scores.at[j][i] = rows[half].weigh(scores.at[j][i], unit);
       }
     }
+#pragma unroll
     for (int j = 0; j < kDim / 8; ++j) {
       out.at[j][2 * half] *= factor;
       out.at[j][2 * half + 1] *= factor;
@@ -93,32 +103,41 @@ __global__ void __launch_bounds__(kTileThreads)
   const int head = static_cast<int>(blockIdx.y);
   const int kv_head = head / call.group();
   const int warp_row = static_cast<int>(threadIdx.x) / kWarp * kWarpRows;
+  const float unit = call.scale * kLog2E;
+  // What is on its way while the other's product is computed.
+  const auto start_keys = [&](const T* all, T* tile, int key, int end) {
+    start_tile<kDim>(tile, all + call.key_at(key, kv_head), call.key_stride(), end - key,
+                     call.head_dim, call.is_wide);
+  };
 
   memory.visible.load(call, first_query, count);
-  load_tile<kDim>(memory.q, q + call.query_at(first_query, head), call.query_stride(), count,
-                  call.head_dim, call.is_wide);
+  start_tile<kDim>(memory.q, q + call.query_at(first_query, head), call.query_stride(), count,
+                   call.head_dim, call.is_wide);
+  wait_for_copies();
   __syncthreads();
-  const int last_key = memory.visible.rows[count - 1];
+  const LeftRows<T, kDim> queries(memory.q + warp_row * stride_of<T>(kDim));
+  const int first_key = memory.visible.starts[0];
+  const int end_key = memory.visible.rows[count - 1] + 1;
   RowSoftmax rows[2];
   Sums<kDim> sums;
   sums.clear();
-  for (int key = memory.visible.starts[0]; key <= last_key; key += kTileRows) {
-    const int key_count = last_key + 1 - key;
-    __syncthreads();  // the tiles before have been read
-    load_tile<kDim>(memory.k, k + call.key_at(key, kv_head), call.key_stride(), key_count,
-                    call.head_dim, call.is_wide);
-    load_tile<kDim>(memory.v, v + call.key_at(key, kv_head), call.key_stride(), key_count,
-                    call.head_dim, call.is_wide);
-    __syncthreads();
+  start_keys(k, memory.k, first_key, end_key);
+  for (int key = first_key; key < end_key; key += kTileRows) {
+    wait_for_copies();
+    __syncthreads();  // the keys are there, and the values before have been read
+    start_keys(v, memory.v, key, end_key);
     Sums<kTileRows> scores;
     scores.clear();
-    multiply_turned<kTileRows, kDim>(scores, memory.q + warp_row * stride_of<T>(kDim), memory.k);
-    mask(scores, call, memory.visible, warp_row, key);
-    soften(scores, rows, sums);
-    T* weights = memory.weights + warp_row * stride_of<T>(kTileRows);
-    store_in_tile(scores, weights);
-    __syncwarp();
-    multiply<kDim, kTileRows>(sums, weights, memory.v);
+    multiply_turned<kTileRows, kDim>(scores, queries, memory.k);
+    mask(scores, memory.visible, warp_row, key);
+    soften(scores, unit, rows, sums);
+    const LeftSums<T> weights(scores, memory.weights + warp_row * stride_of<T>(kTileRows));
+    wait_for_copies();
+    __syncthreads();  // the values are there, and the keys have been read
+    if (key + kTileRows < end_key) {
+      start_keys(k, memory.k, key + kTileRows, end_key);
+    }
+    multiply<kDim>(sums, weights, memory.v);
   }
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -130,7 +149,7 @@ __global__ void __launch_bounds__(kTileThreads)
     const int row = warp_row + sum_row(2 * half);
     if (row < count && threadIdx.x % 4 == 0) {
       log_sums[static_cast<std::int64_t>(first_query + row) * call.heads + head] =
-          (rows[half].largest + log2f(sum)) * kLn2;
+          (rows[half].shift + log2f(sum)) * kLn2;
     }
   }
   store_sums(sums, out + call.query_at(first_query + warp_row, head), call.query_stride(),

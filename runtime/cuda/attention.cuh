@@ -3,9 +3,12 @@
 // What attention forward and backward share.
 //
 // Why not cuDNN's fused attention: a query here has its own first key (its document's), and under
-// sparse routing only some rows are queries, at their own positions. cuDNN's operation has neither.
-// Where every row is a query and no document ends inside a sequence, it would do: the place to call
-// it is the two functions at the end of attention.cu and attention_backward.cu.
+// sparse routing only some rows are queries, at their own positions, so that a query's last key is
+// neither its row nor a fixed distance from it. cuDNN 9.19's operation takes lengths of sequences
+// and masks of whole blocks; documents would have to become ragged sequences, laid out on the host
+// for every batch, and sparse queries have no form at all. It has no fp32, and is described by a
+// graph of some forty descriptors that cuDNN takes or refuses at run time: not to be written
+// without a GPU.
 
 #include "runtime/attention.h"
 #include "runtime/cuda/tiles.cuh"
@@ -25,7 +28,7 @@ struct AttentionCall {
   int kv_heads;
   int head_dim;
   float scale;
-  bool is_wide;  // see load_tile
+  bool is_wide;  // see start_tile
 
   __device__ std::int64_t query_stride() const {
     return static_cast<std::int64_t>(heads) * head_dim;
@@ -45,17 +48,23 @@ struct AttentionCall {
 
 /// Which keys each query of a tile sees: [starts, rows], none past the last query.
 struct Visible {
+  static constexpr std::int32_t kNever = 0x7fffffff;
+
   std::int32_t starts[kTileRows];
   std::int32_t rows[kTileRows];
 
   __device__ void load(const AttentionCall& call, int first, int count) {
     for (int i = static_cast<int>(threadIdx.x); i < kTileRows; i += kTileThreads) {
       rows[i] = i < count ? call.query_rows[first + i] : -1;
-      starts[i] = i < count ? call.document_starts[rows[i]] : 0;
+      starts[i] = i < count ? call.document_starts[rows[i]] : kNever;
     }
   }
   __device__ bool sees(int query, int key) const {
     return starts[query] <= key && key <= rows[query];
+  }
+  /// Whether queries [first, last] see every key of a tile; rows and starts ascend.
+  __device__ bool sees_tile(int first, int last, int key) const {
+    return starts[last] <= key && key + kTileRows - 1 <= rows[first];
   }
 };
 

@@ -43,7 +43,7 @@ struct BackwardMemory {
   T k[kTileRows * stride_of<T>(kDim)];
   T v[kTileRows * stride_of<T>(kDim)];
   T d_out[kTileRows * stride_of<T>(kDim)];
-  T weights[kTileRows * stride_of<T>(kTileRows)];
+  T weights[LeftSums<T>::kTileElements];
   Visible visible;
   Softmaxes softmaxes;
 };
@@ -79,9 +79,10 @@ __global__ void __launch_bounds__(kTileThreads)
 
   memory.visible.load(call, first_query, count);
   memory.softmaxes.load(call, log_sums, shifts, head, first_query, count);
-  load_tile<kDim>(memory.q, q + at, call.query_stride(), count, call.head_dim, call.is_wide);
-  load_tile<kDim>(memory.d_out, d_out + at, call.query_stride(), count, call.head_dim,
-                  call.is_wide);
+  start_tile<kDim>(memory.q, q + at, call.query_stride(), count, call.head_dim, call.is_wide);
+  start_tile<kDim>(memory.d_out, d_out + at, call.query_stride(), count, call.head_dim,
+                   call.is_wide);
+  wait_for_copies();
   __syncthreads();
   const int last_key = memory.visible.rows[count - 1];
   Sums<kDim> sums;
@@ -89,18 +90,19 @@ __global__ void __launch_bounds__(kTileThreads)
   for (int key = memory.visible.starts[0]; key <= last_key; key += kTileRows) {
     const int key_count = last_key + 1 - key;
     __syncthreads();  // the tiles before have been read
-    load_tile<kDim>(memory.k, k + call.key_at(key, kv_head), call.key_stride(), key_count,
-                    call.head_dim, call.is_wide);
-    load_tile<kDim>(memory.v, v + call.key_at(key, kv_head), call.key_stride(), key_count,
-                    call.head_dim, call.is_wide);
+    start_tile<kDim>(memory.k, k + call.key_at(key, kv_head), call.key_stride(), key_count,
+                     call.head_dim, call.is_wide);
+    start_tile<kDim>(memory.v, v + call.key_at(key, kv_head), call.key_stride(), key_count,
+                     call.head_dim, call.is_wide);
+    wait_for_copies();
     __syncthreads();
     const int offset = warp_row * stride_of<T>(kDim);
     Sums<kTileRows> scores;
     Sums<kTileRows> d_weights;
     scores.clear();
     d_weights.clear();
-    multiply_turned<kTileRows, kDim>(scores, memory.q + offset, memory.k);
-    multiply_turned<kTileRows, kDim>(d_weights, memory.d_out + offset, memory.v);
+    multiply_turned<kTileRows, kDim>(scores, LeftRows<T, kDim>(memory.q + offset), memory.k);
+    multiply_turned<kTileRows, kDim>(d_weights, LeftRows<T, kDim>(memory.d_out + offset), memory.v);
 #pragma unroll
     for (int j = 0; j < kTileRows / 8; ++j) {
       for (int i = 0; i < 4; ++i) {
@@ -109,10 +111,8 @@ __global__ void __launch_bounds__(kTileThreads)
                               .d_score;
       }
     }
-    T* d_scores = memory.weights + warp_row * stride_of<T>(kTileRows);
-    store_in_tile(scores, d_scores);
-    __syncwarp();
-    multiply<kDim, kTileRows>(sums, d_scores, memory.k);
+    const LeftSums<T> d_scores(scores, memory.weights + warp_row * stride_of<T>(kTileRows));
+    multiply<kDim>(sums, d_scores, memory.k);
   }
   store_sums(sums, dq + at + warp_row * call.query_stride(), call.query_stride(), count - warp_row,
              call.head_dim);
@@ -147,14 +147,15 @@ __global__ void __launch_bounds__(kTileThreads)
   const int warp_row = static_cast<int>(threadIdx.x) / kWarp * kWarpRows;
   const std::int64_t at = call.key_at(first_key, kv_head);
 
-  load_tile<kDim>(memory.k, k + at, call.key_stride(), key_count, call.head_dim, call.is_wide);
-  load_tile<kDim>(memory.v, v + at, call.key_stride(), key_count, call.head_dim, call.is_wide);
+  start_tile<kDim>(memory.k, k + at, call.key_stride(), key_count, call.head_dim, call.is_wide);
+  start_tile<kDim>(memory.v, v + at, call.key_stride(), key_count, call.head_dim, call.is_wide);
   // Rows ascend from query to query, and so do their documents' starts.
   const int begin =
       first_past(call.queries, [&](int i) { return call.query_rows[i] >= first_key; });
   const int end = first_past(call.queries, [&](int i) {
     return call.document_starts[call.query_rows[i]] >= first_key + key_count;
   });
+  wait_for_copies();
   Sums<kDim> dk_sums;
   Sums<kDim> dv_sums;
   dk_sums.clear();
@@ -166,18 +167,20 @@ __global__ void __launch_bounds__(kTileThreads)
       __syncthreads();  // the tiles before have been read
       memory.visible.load(call, query, count);
       memory.softmaxes.load(call, log_sums, shifts, head, query, count);
-      load_tile<kDim>(memory.q, q + query_at, call.query_stride(), count, call.head_dim,
-                      call.is_wide);
-      load_tile<kDim>(memory.d_out, d_out + query_at, call.query_stride(), count, call.head_dim,
-                      call.is_wide);
+      start_tile<kDim>(memory.q, q + query_at, call.query_stride(), count, call.head_dim,
+                       call.is_wide);
+      start_tile<kDim>(memory.d_out, d_out + query_at, call.query_stride(), count, call.head_dim,
+                       call.is_wide);
+      wait_for_copies();
       __syncthreads();
       const int offset = warp_row * stride_of<T>(kDim);
       Sums<kTileRows> scores;  // (key, query)
       Sums<kTileRows> d_scores;
       scores.clear();
       d_scores.clear();
-      multiply_turned<kTileRows, kDim>(scores, memory.k + offset, memory.q);
-      multiply_turned<kTileRows, kDim>(d_scores, memory.v + offset, memory.d_out);
+      multiply_turned<kTileRows, kDim>(scores, LeftRows<T, kDim>(memory.k + offset), memory.q);
+      multiply_turned<kTileRows, kDim>(d_scores, LeftRows<T, kDim>(memory.v + offset),
+                                       memory.d_out);
 #pragma unroll
       for (int j = 0; j < kTileRows / 8; ++j) {
         for (int i = 0; i < 4; ++i) {
@@ -188,14 +191,9 @@ __global__ void __launch_bounds__(kTileThreads)
           d_scores.at[j][i] = pair.d_score;
         }
       }
-      T* weights = memory.weights + warp_row * stride_of<T>(kTileRows);
-      store_in_tile(scores, weights);
-      __syncwarp();
-      multiply<kDim, kTileRows>(dv_sums, weights, memory.d_out);
-      __syncwarp();
-      store_in_tile(d_scores, weights);
-      __syncwarp();
-      multiply<kDim, kTileRows>(dk_sums, weights, memory.q);
+      T* rows = memory.weights + warp_row * stride_of<T>(kTileRows);
+      multiply<kDim>(dv_sums, LeftSums<T>(scores, rows), memory.d_out);
+      multiply<kDim>(dk_sums, LeftSums<T>(d_scores, rows), memory.q);
     }
   }
   const std::int64_t own = at + warp_row * call.key_stride();
