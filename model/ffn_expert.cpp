@@ -27,9 +27,26 @@ Tensor FfnExpert::activations(Stream& stream, const Tensor& h, FfnSaved& saved) 
   return activated;
 }
 
-void FfnExpert::forward(Stream& stream, const Tensor& h, FfnSaved& saved,
-                        const Tensor& answers) const {
-  matmul(stream, activations(stream, h, saved), transposed(down_.value), answers);
+void FfnExpert::forward_each(Stream& stream, std::span<const FfnExpert> experts,
+                             std::span<const Tensor> rows, std::span<FfnSaved> saved,
+                             std::span<const Tensor> answers) {
+  std::vector<Product> inner;
+  for (std::size_t e = 0; e < experts.size(); ++e) {
+    const Shape shape = {rows[e].rows(), experts[e].up_.value.rows()};
+    saved[e] = {.input = rows[e],
+                .gate = Tensor(stream, shape, rows[e].dtype()),
+                .up = Tensor(stream, shape, rows[e].dtype())};
+    inner.push_back({rows[e], transposed(experts[e].gate_.value), saved[e].gate});
+    inner.push_back({rows[e], transposed(experts[e].up_.value), saved[e].up});
+  }
+  matmul_each(stream, inner);
+  std::vector<Product> outer;
+  for (std::size_t e = 0; e < experts.size(); ++e) {
+    const Tensor activated(stream, saved[e].gate.shape(), rows[e].dtype());
+    swiglu(stream, saved[e].gate, saved[e].up, activated);
+    outer.push_back({activated, transposed(experts[e].down_.value), answers[e]});
+  }
+  matmul_each(stream, outer);
 }
 
 void FfnExpert::add_forward(Stream& stream, const Tensor& h, FfnSaved& saved,

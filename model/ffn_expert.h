@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "model/parameter_store.h"
 
 namespace bam {
@@ -19,8 +21,11 @@ class FfnExpert {
 
   /// silu(gate(h)) * up(h), (m, hidden): the down projection's input.
   Tensor activations(Stream& stream, const Tensor& h, FfnSaved& saved) const;
-  /// answers (m, d_model) = FFN(h), of h's dtype.
-  void forward(Stream& stream, const Tensor& h, FfnSaved& saved, const Tensor& answers) const;
+  /// Every expert on rows of its own, their products side by side: answers[e] (m_e, d_model) =
+  /// FFN_e(rows[e]), of the rows' dtype.
+  static void forward_each(Stream& stream, std::span<const FfnExpert> experts,
+                           std::span<const Tensor> rows, std::span<FfnSaved> saved,
+                           std::span<const Tensor> answers);
   /// sum (m, d_model) fp32 += FFN(h).
   void add_forward(Stream& stream, const Tensor& h, FfnSaved& saved, const Tensor& sum) const;
   /// dh (m, d_model) fp32 += gradient, from dy (m, d_model) of h's dtype; weight gradients too.

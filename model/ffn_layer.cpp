@@ -85,10 +85,13 @@ std::vector<std::int32_t> FfnLayer::counts_of_all(Stream& stream,
 void FfnLayer::run_experts(Stream& stream, std::span<const ItemRange> ranges,
                            const Tensor& rows, std::vector<FfnSaved>& saved,
                            const Tensor& answers) const {
-  saved.resize(experts_.size());
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> outputs;
   for (std::size_t e = 0; e < experts_.size(); ++e) {
-    experts_[e].forward(stream, rows.slice(ranges[e].begin, ranges[e].end), saved[e],
-                        answers.slice(ranges[e].begin, ranges[e].end));
+    inputs.push_back(rows.slice(ranges[e].begin, ranges[e].end));
+  saved.resize(experts_.size());
+  FfnExpert::forward_each(stream, experts_, inputs, saved, outputs);
+    outputs.push_back(answers.slice(ranges[e].begin, ranges[e].end));
   }
 }
 

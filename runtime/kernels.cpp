@@ -7,6 +7,7 @@ namespace {
 
 constexpr Kernels kCpuKernels{
     .matmul = cpu::matmul,
+    .matmul_each = cpu::matmul_each,
     .fill_zero = cpu::fill_zero,
     .fill = cpu::fill,
     .copy = cpu::copy,

@@ -8,6 +8,7 @@ namespace bam {
 /// defines every one with the CPU's signature.
 struct Kernels {
   decltype(&cpu::matmul) matmul;
+  decltype(&cpu::matmul_each) matmul_each;
 
   decltype(&cpu::fill_zero) fill_zero;
   decltype(&cpu::fill) fill;

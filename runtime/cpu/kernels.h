@@ -16,6 +16,7 @@
 namespace bam::cpu {
 
 void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c, Write write);
+void matmul_each(Stream& stream, std::span<const bam::Product> products, Write write);
 
 void fill_zero(Stream& stream, const Tensor& out);
 void fill(Stream& stream, const Tensor& out, float value);

@@ -103,4 +103,10 @@ void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c,
   });
 }
 
+void matmul_each(Stream& stream, std::span<const bam::Product> products, Write write) {
+  for (const bam::Product& product : products) {
+    cpu::matmul(stream, product.a, product.b, product.c, write);
+  }
+}
+
 }  // namespace bam::cpu

@@ -6,6 +6,7 @@ namespace bam::cuda {
 const Kernels& kernels() {
   static constexpr Kernels kKernels{
       .matmul = cuda::matmul,
+      .matmul_each = cuda::matmul_each,
       .fill_zero = cuda::fill_zero,
       .fill = cuda::fill,
       .copy = cuda::copy,

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "runtime/cuda/check_cuda.h"
+#include "runtime/cuda/grouped_products.h"
 #include "runtime/cuda/products.h"
 #include "runtime/cuda/queue.h"
 
@@ -34,7 +35,9 @@ T* pinned(std::size_t bytes) {
 
 }  // namespace
 
-Queue::Queue(Urgency urgency) : products_(std::make_unique<Products>()) {
+Queue::Queue(Urgency urgency)
+    : products_(std::make_unique<Products>()),
+      grouped_products_(std::make_unique<GroupedProducts>()) {
   int least = 0;
   int most = 0;
   check_cuda(cudaDeviceGetStreamPriorityRange(&least, &most), "cudaDeviceGetStreamPriorityRange");
@@ -55,9 +58,11 @@ Queue::Queue(Urgency urgency) : products_(std::make_unique<Products>()) {
 Queue::~Queue() {
   if (std::uncaught_exceptions() > 0) {
     static_cast<void>(products_.release());
+    static_cast<void>(grouped_products_.release());
     return;
   }
   cudaStreamSynchronize(handle_);
+  grouped_products_.reset();
   products_.reset();
   for (Half& half : halves_) {
     cudaEventDestroy(half.is_read);

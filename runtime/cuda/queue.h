@@ -10,6 +10,7 @@
 
 namespace bam::cuda {
 
+class GroupedProducts;
 class Products;
 
 /// A CUDA stream with what its kernels share.
@@ -22,6 +23,7 @@ class Queue {
 
   cudaStream_t handle() const { return handle_; }
   Products& products() { return *products_; }
+  GroupedProducts& grouped_products() { return *grouped_products_; }
   /// For kernels to write to; the host's own memory.
   Fault* fault() const { return fault_; }
 
@@ -52,3 +54,4 @@ class Queue {
 };
 
 }  // namespace bam::cuda
+  std::unique_ptr<GroupedProducts> grouped_products_;

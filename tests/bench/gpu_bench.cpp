@@ -146,6 +146,29 @@ void product(Bench& bench, const char* name, std::int64_t m, std::int64_t k, std
                    [&] { matmul(bench.stream(), transposed(y), x, dw, Write::kAdd); });
 }
 
+// What FFN experts ask of products, together and one after the other.
+void expert_lines(Bench& bench, std::int64_t experts) {
+  Stream& stream = bench.stream();
+  const std::int64_t rows = bench.scaled(kTokens) / experts;
+  const Tensor x = bench.values({experts * rows, kWidth}, kBf16);
+  const Tensor w = bench.values({experts * kHidden, kWidth}, kBf16);
+  const Tensor y(stream, {experts * rows, kHidden}, kBf16);
+  std::vector<Product> products;
+  for (std::int64_t e = 0; e < experts; ++e) {
+    products.push_back({x.slice(e * rows, (e + 1) * rows),
+                        transposed(w.slice(e * kHidden, (e + 1) * kHidden)),
+                        y.slice(e * rows, (e + 1) * rows)});
+  }
+  const double count = 2.0 * static_cast<double>(experts * rows * kWidth * kHidden);
+  std::cout << "FFN up of " << experts << " experts, " << rows << " tokens each" << std::endl;
+  bench.operations("  together", count, [&] { matmul_each(stream, products); });
+  bench.operations("  one after the other", count, [&] {
+    for (const Product& product : products) {
+      matmul(stream, product.a, product.b, product.c);
+    }
+  });
+}
+
 void attention_lines(Bench& bench) {
   const std::int64_t sequences = std::max<std::int64_t>(1, bench.scaled(kTokens / kLength));
   const std::int64_t length = bench.scaled(kTokens) / sequences;
@@ -316,6 +339,8 @@ int run(DeviceKind kind) {
   row_lines(bench);
   routing_lines(bench);
   const int fewer = kind == DeviceKind::kCuda ? 1 : 6;  // layers, on a CPU
+  expert_lines(bench, 4);
+  expert_lines(bench, 16);
   step_line(bench, "590M shape, step w/o optimiser", dense(1024, 6 / fewer, 8, 8, 2048));
   step_line(bench, "590M BAM, step w/o optimiser", mixed(dense(1024, 6 / fewer, 8, 8, 2048)));
   step_line(bench, "2B dense, step w/o optimiser", dense(2304, 18 / fewer, 18, 6, 9216));

@@ -46,8 +46,8 @@ void compare(const Case& sizes, DType dtype, bool a_flipped, bool b_flipped) {
 }
 
 TEST(Matmul, EqualsDoubleLoopsForEveryLayoutAndSize) {
-  for (const Case& sizes : {Case{1, 1, 1}, Case{3, 5, 7}, Case{65, 33, 17}, Case{300, 64, 260}, Case{150, 1230, 600},
-                            Case{0, 4, 4}, Case{4, 4, 0}, Case{4, 0, 4}}) {
+  for (const Case& sizes : {Case{1, 1, 1}, Case{3, 5, 7}, Case{65, 33, 17}, Case{300, 64, 260},
+                            Case{150, 1230, 600}, Case{0, 4, 4}, Case{4, 4, 0}, Case{4, 0, 4}}) {
     for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
       for (const bool a_flipped : {false, true}) {
         for (const bool b_flipped : {false, true}) {
@@ -70,6 +70,40 @@ TEST(Matmul, RoundsToBfloat16OnlyOnce) {
   matmul(device.stream, a, b, out);
   copy(device.stream, exact, rounded);
   expect_near(values_of(device.stream, out), values_of(device.stream, rounded), 1.0 / 256);
+}
+
+// Experts' products: of unequal rows, one without any, transposed on either side.
+void compare_each(DType dtype, DType out_dtype, Write write) {
+  Device device;
+  Stream& stream = device.stream;
+  std::vector<Product> products;
+  std::vector<std::vector<double>> expected;
+  for (const Case& sizes : {Case{33, 24, 40}, Case{0, 24, 40}, Case{5, 16, 8}, Case{7, 0, 8}}) {
+    for (const auto& [a_flipped, b_flipped] : {std::pair{false, true}, {true, false}}) {
+      const auto [m, k, n] = sizes;
+      const Tensor a = normal_tensor(stream, a_flipped ? Shape{k, m} : Shape{m, k}, dtype, "a");
+      const Tensor b = normal_tensor(stream, b_flipped ? Shape{n, k} : Shape{k, n}, dtype, "b");
+      const Tensor alone = normal_tensor(stream, {m, n}, out_dtype, "c");
+      products.push_back(
+          {{a, a_flipped}, {b, b_flipped}, normal_tensor(stream, {m, n}, out_dtype, "c")});
+      matmul(stream, products.back().a, products.back().b, alone, write);
+      expected.push_back(values_of(stream, alone));
+    }
+  }
+  matmul_each(stream, products, write);
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    SCOPED_TRACE(message_of("product ", i, " of ", name_of(dtype), " into ", name_of(out_dtype)));
+    expect_near(values_of(stream, products[i].c), expected[i], 1e-5);
+  }
+}
+
+TEST(MatmulEach, EqualsOneProductAfterTheOther) {
+  compare_each(DType::kFloat32, DType::kFloat32, Write::kReplace);
+  compare_each(DType::kFloat32, DType::kFloat32, Write::kAdd);
+  compare_each(DType::kBFloat16, DType::kBFloat16, Write::kReplace);
+  compare_each(DType::kBFloat16, DType::kFloat32, Write::kAdd);
+  Device device;
+  matmul_each(device.stream, {});
 }
 
 TEST(Matmul, GivesTheSameBitsWhateverTheThreadsAndPolls) {

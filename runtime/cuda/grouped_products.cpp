@@ -1,0 +1,130 @@
+#include "runtime/cuda/grouped_products.h"
+
+#include <cublas_v2.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "runtime/check.h"
+#include "runtime/cuda/library.h"
+#include "runtime/cuda/queue.h"
+
+namespace bam::cuda {
+namespace {
+
+constexpr std::int64_t kLargest = std::numeric_limits<int>::max();
+
+cudaDataType_t type_of(DType dtype) { return dtype == DType::kBFloat16 ? CUDA_R_16BF : CUDA_R_32F; }
+
+cublasOperation_t operation_of(const Operand& operand) {
+  return operand.is_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+}
+
+std::int64_t depth_of(const Operand& a) {
+  return a.is_transposed ? a.matrix.rows() : a.matrix.cols();
+}
+
+// What cuBLAS takes in one call.
+bool are_alike(std::span<const Product> products) {
+  const DType dtype = products.front().a.matrix.dtype();
+  return std::ranges::all_of(products, [&](const Product& product) {
+    return product.a.matrix.dtype() == dtype && product.c.dtype() == dtype &&
+           std::max({product.c.rows(), product.c.cols(), depth_of(product.a)}) <= kLargest;
+  });
+}
+
+// The arguments, a group for each product. cuBLAS counts columns first, so it sees every matrix
+// transposed and computes c^T = b^T a^T.
+struct Groups {
+  explicit Groups(std::span<const Product> products) {
+    for (const auto& [a, b, c] : products) {
+      left_operations.push_back(operation_of(b));
+      right_operations.push_back(operation_of(a));
+      rows.push_back(static_cast<int>(c.cols()));
+      cols.push_back(static_cast<int>(c.rows()));
+      depths.push_back(static_cast<int>(depth_of(a)));
+      left_strides.push_back(static_cast<int>(b.matrix.cols()));
+      right_strides.push_back(static_cast<int>(a.matrix.cols()));
+      out_strides.push_back(static_cast<int>(c.cols()));
+      left.push_back(b.matrix.raw());
+      right.push_back(a.matrix.raw());
+      out.push_back(c.raw());
+      sizes.push_back(1);
+    }
+  }
+
+  std::vector<cublasOperation_t> left_operations, right_operations;
+  std::vector<int> rows, cols, depths, left_strides, right_strides, out_strides, sizes;
+  std::vector<void*> left, right, out;
+};
+
+}  // namespace
+
+class GroupedProducts::Library {
+ public:
+  explicit Library(cudaStream_t stream) : library_("libcublas.so.13") {
+    const auto create = library_.function<decltype(cublasCreate_v2)>("cublasCreate_v2");
+    const auto set_stream = library_.function<decltype(cublasSetStream_v2)>("cublasSetStream_v2");
+    multiply_ =
+        library_.function<decltype(cublasGemmGroupedBatchedEx)>("cublasGemmGroupedBatchedEx");
+    check(create(&handle_) == CUBLAS_STATUS_SUCCESS, "cublasCreate failed");
+    check(set_stream(handle_, stream) == CUBLAS_STATUS_SUCCESS, "cublasSetStream failed");
+  }
+  ~Library() { library_.function<decltype(cublasDestroy_v2)>("cublasDestroy_v2")(handle_); }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+
+  bool compute(Stream& stream, std::span<const Product> products, Write write) {
+    const Groups groups(products);
+    const auto count = static_cast<int>(products.size());
+    const std::vector<float> alpha(products.size(), 1.0F);
+    const std::vector<float> beta(products.size(), write == Write::kAdd ? 1.0F : 0.0F);
+    const cudaDataType_t type = type_of(products.front().c.dtype());
+    const Tensor left = on_device(stream, groups.left);
+    const Tensor right = on_device(stream, groups.right);
+    const Tensor out = on_device(stream, groups.out);
+    const cublasStatus_t status =
+        multiply_(handle_, groups.left_operations.data(), groups.right_operations.data(),
+                  groups.rows.data(), groups.cols.data(), groups.depths.data(), alpha.data(),
+                  addresses_in(left), type, groups.left_strides.data(), addresses_in(right), type,
+                  groups.right_strides.data(), beta.data(), addresses_in(out), type,
+                  groups.out_strides.data(), count, groups.sizes.data(), CUBLAS_COMPUTE_32F);
+    check(status == CUBLAS_STATUS_SUCCESS || status == CUBLAS_STATUS_NOT_SUPPORTED,
+          "cublasGemmGroupedBatchedEx: cuBLAS status ", static_cast<int>(status));
+    return status == CUBLAS_STATUS_SUCCESS;
+  }
+
+ private:
+  static void** addresses_in(const Tensor& words) { return reinterpret_cast<void**>(words.raw()); }
+
+  static Tensor on_device(Stream& stream, const std::vector<void*>& addresses) {
+    Tensor words(stream, {2 * std::ssize(addresses)}, DType::kInt32);
+    stream.queue().copy_in(std::as_bytes(std::span(addresses)), words.raw());
+    return words;
+  }
+
+  cuda::Library library_;
+  decltype(cublasGemmGroupedBatchedEx)* multiply_ = nullptr;
+  cublasHandle_t handle_ = nullptr;
+};
+
+GroupedProducts::GroupedProducts() = default;
+GroupedProducts::~GroupedProducts() = default;
+
+bool GroupedProducts::compute(Stream& stream, std::span<const Product> products, Write write) {
+  if (is_missing_ || products.empty() || !are_alike(products)) {
+    return false;
+  }
+  if (library_ == nullptr) {
+    try {
+      library_ = std::make_unique<Library>(stream.queue().handle());
+    } catch (const Error&) {
+      is_missing_ = true;  // cuBLASLt alone will do
+      return false;
+    }
+  }
+  return library_->compute(stream, products, write);
+}
+
+}  // namespace bam::cuda
