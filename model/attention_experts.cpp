@@ -74,11 +74,12 @@ void AttentionExperts::forward(Stream& stream, const AttentionPart& part, const 
     saved.shared_kv = keys_values(stream, sequences, rope_table, *shared_kv_, saved.h, cache, 0);
   }
   saved.experts.resize(part.experts.size());
+  const std::vector<Tensor> used = rows_of_each(stream, part, saved.gates);
   for (std::size_t i = 0; i < part.experts.size(); ++i) {
     const int expert = part.experts[i];
     const std::size_t e = place_of(expert);
     AttentionSliceSaved::OfExpert& own = saved.experts[i];
-    select_queries(stream, sequences, expert, saved, own);
+    select_queries(stream, sequences, used[i], saved, own);
     if (!shared_kv_) {
       own.kv = keys_values(stream, sequences, rope_table, own_kv_[e], saved.h, cache, e);
     }
@@ -104,19 +105,31 @@ KeysValues AttentionExperts::keys_values(Stream& stream, const SequenceRows& seq
   return cache == nullptr ? fresh : cache->append(stream, entry, fresh, seen);
 }
 
-void AttentionExperts::select_queries(Stream& stream, const SequenceRows& sequences, int expert,
-                                      const AttentionSliceSaved& saved,
+// The rows that choose each expert of the part; all of them where routing is soft.
+std::vector<Tensor> AttentionExperts::rows_of_each(Stream& stream, const AttentionPart& part,
+                                                   const Tensor& gates) const {
+  if (!sparse_) {
+    return std::vector<Tensor>(part.experts.size(), part.sequences.rows);
+  }
+  std::vector<std::vector<int>> alone;
+  for (const int expert : part.experts) {
+    alone.push_back({expert});
+  }
+  return rows_using(stream, gates, alone);
+}
+
+void AttentionExperts::select_queries(Stream& stream, const SequenceRows& sequences,
+                                      const Tensor& rows, const AttentionSliceSaved& saved,
                                       AttentionSliceSaved::OfExpert& own) const {
   AttentionSaved& attention = own.attention;
+  attention.rows = rows;
   if (!sparse_) {
-    attention.rows = sequences.rows;
     attention.query_rows = sequences.rows;
     attention.input = saved.h;
     attention.positions = sequences.positions;
     own.row_gates = saved.gates;
     return;
   }
-  attention.rows = rows_using(stream, saved.gates, std::span(&expert, 1));
   const Shape m = {attention.rows.rows()};
   attention.query_rows = gathered(stream, sequences.rows, attention.rows).reshape(m);
   attention.positions = gathered(stream, sequences.positions, attention.rows).reshape(m);

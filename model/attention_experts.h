@@ -43,7 +43,9 @@ class AttentionExperts {
   KeysValues keys_values(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
                          const KeyValueProjection& projection, const Tensor& h, LayerCache* cache,
                          std::size_t entry) const;
-  void select_queries(Stream& stream, const SequenceRows& sequences, int expert,
+  std::vector<Tensor> rows_of_each(Stream& stream, const AttentionPart& part,
+                                   const Tensor& gates) const;
+  void select_queries(Stream& stream, const SequenceRows& sequences, const Tensor& rows,
                       const AttentionSliceSaved& saved, AttentionSliceSaved::OfExpert& own) const;
   Tensor weighted_output(Stream& stream, const AttentionSliceSaved::OfExpert& own,
                          int expert) const;

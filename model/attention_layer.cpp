@@ -86,7 +86,7 @@ Tensor AttentionLayer::route(Stream& stream, const Tensor& h32, RouterSaved& sav
 // Empty: all.
 Tensor AttentionLayer::rows_returned(Stream& stream, const Tensor& gates,
                                      const std::vector<int>& experts) const {
-  return sparse() ? rows_using(stream, gates, experts) : Tensor();
+  return sparse() ? rows_using(stream, gates, std::span(&experts, 1)).front() : Tensor();
 }
 
 void AttentionLayer::start(Stream& stream, const MicroBatch& micro, const Tensor& h,

@@ -60,16 +60,14 @@ void FfnLayer::start(Stream& stream, const Tensor& h, const Tensor& h32, FfnLaye
   flight.dispatched = start_dispatch(stream, exchange_, saved.plan, flight.outbox, flight.arrivals);
 }
 
-// How many rows each rank sends to each expert: (ranks, experts).
-std::vector<std::int32_t> FfnLayer::counts_of_all(Stream& stream,
-                                                  const std::vector<std::int64_t>& own) const {
-  std::vector<std::int32_t> mine(own.begin(), own.end());
+// How many rows each rank sends to each expert: (ranks, experts). Waits for them.
+std::vector<std::int32_t> FfnLayer::counts_of_all(Stream& stream, const Tensor& own) const {
   if (exchange_.ranks() == 1) {
-    return mine;
+    return to_host<std::int32_t>(stream, own);
   }
   const Tensor counts(stream, {exchange_.ranks(), mixture_->experts}, DType::kInt32);
   const Tensor my_row = counts.slice(exchange_.rank(), exchange_.rank() + 1);
-  to_device(stream, mine, my_row);
+  copy(stream, own, my_row);
   std::vector<Transfer> sends;
   std::vector<Transfer> receives;
   for (int peer = 0; peer < exchange_.ranks(); ++peer) {
@@ -89,10 +87,10 @@ void FfnLayer::run_experts(Stream& stream, std::span<const ItemRange> ranges,
   std::vector<Tensor> outputs;
   for (std::size_t e = 0; e < experts_.size(); ++e) {
     inputs.push_back(rows.slice(ranges[e].begin, ranges[e].end));
-  saved.resize(experts_.size());
-  FfnExpert::forward_each(stream, experts_, inputs, saved, outputs);
     outputs.push_back(answers.slice(ranges[e].begin, ranges[e].end));
   }
+  saved.resize(experts_.size());
+  FfnExpert::forward_each(stream, experts_, inputs, saved, outputs);
 }
 
 void FfnLayer::arrivals(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight) const {

@@ -66,8 +66,7 @@ class FfnLayer {
                        const Tensor& dh) const;
 
  private:
-  std::vector<std::int32_t> counts_of_all(Stream& stream,
-                                          const std::vector<std::int64_t>& own) const;
+  std::vector<std::int32_t> counts_of_all(Stream& stream, const Tensor& own) const;
   void run_experts(Stream& stream, std::span<const ItemRange> ranges, const Tensor& rows,
                    std::vector<FfnSaved>& saved, const Tensor& answers) const;
   void run_experts_backward(Stream& stream, std::span<const ItemRange> ranges,

@@ -17,18 +17,6 @@ std::vector<int> first_experts(int count) {
   return experts;
 }
 
-// Document edges of rows from `first_row` of a batch on, counted from there.
-Tensor counted_from(Stream& stream, const Tensor& starts, std::int64_t first_row) {
-  if (first_row == 0) {
-    return starts;
-  }
-  std::vector<std::int32_t> values = to_host<std::int32_t>(stream, starts);
-  for (std::int32_t& start : values) {
-    start -= static_cast<std::int32_t>(first_row);
-  }
-  return to_device(stream, starts.shape(), values);
-}
-
 // starts: document edges (n) of the sequences' rank.
 SequenceRows rows_of(Stream& stream, const ModelConfig& config, std::int64_t length,
                      ItemRange sequences, const Tensor& starts) {
@@ -43,7 +31,7 @@ SequenceRows rows_of(Stream& stream, const ModelConfig& config, std::int64_t len
           .positions = to_device(stream, {rows}, positions),
           .rows = ascending(stream, 0, rows),
           .document_starts =
-              counted_from(stream, starts.slice(first_row, first_row + rows), first_row)};
+              shifted(stream, starts.slice(first_row, first_row + rows), -first_row)};
 }
 
 // The document edges of every rank of the group, this one's included.

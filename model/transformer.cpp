@@ -20,37 +20,31 @@ DType activations_of(Precision precision) {
   return precision == Precision::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
 }
 
-std::vector<RoutingSums> sums_by_domain(Stream& stream, const Batch& batch,
-                                        const TransformerOptions& options,
-                                        const RouterSaved& router) {
-  const std::int64_t experts = router.probabilities.cols();
-  RoutingSums none;
-  none.chosen.resize(static_cast<std::size_t>(experts));
-  none.gates.resize(static_cast<std::size_t>(experts));
+void count(Stream& stream, const Batch& batch, const TransformerOptions& options,
+           const RouterSaved& router, RoutingTally& tally) {
   const bool counts_pairs = options.counts_pairs && router.choices.cols() > 1;
-  if (counts_pairs) {
-    none.pairs.resize(static_cast<std::size_t>(experts * (experts - 1) / 2));
-  }
-  std::vector<RoutingSums> sums(static_cast<std::size_t>(options.domains), none);
-  for (std::int64_t s = 0; s < batch.sequences; ++s) {
-    const auto domain = static_cast<std::size_t>(batch.domains[static_cast<std::size_t>(s)]);
-    const std::int64_t begin = s * batch.length;
-    const std::int64_t end = begin + batch.length;
-    RoutingSums part = routing_sums(stream, router.probabilities, router.log_sums, router.choices,
-                                    begin, end);
-    if (counts_pairs) {
-      part.pairs = chosen_pairs(stream, router.choices, experts, begin, end);
-    }
-    add_sums(part, sums.at(domain));
+  tally.add(stream, router.probabilities, router.log_sums, router.choices, batch.length,
+            counts_pairs ? Pairs::kCounted : Pairs::kLeftOut);
+}
+
+// A span of what was counted is a sequence.
+std::vector<RoutingSums> by_domain(const Batch& batch, int domains,
+                                   const RoutingTally::Counted& counted) {
+  std::vector<RoutingSums> sums(static_cast<std::size_t>(domains), counted.none);
+  for (std::size_t s = 0; s < counted.spans.size(); ++s) {
+    add_sums(counted.spans[s], sums.at(static_cast<std::size_t>(batch.domains[s])));
   }
   return sums;
+}
+
+bool has_attention_router(const ModelConfig& config) {
+  return config.has_attention_experts() && config.mixture->attention->has_router();
 }
 
 }  // namespace
 
 Transformer::Transformer(Stream& stream, const ModelConfig& config, const ParameterStore& store,
-                         const Placement& placement, Exchange& exchange,
-                         TransformerOptions options)
+                         const Placement& placement, Exchange& exchange, TransformerOptions options)
     : config_(config),
       options_(options),
       store_(store),
@@ -69,15 +63,15 @@ const Parameter& Transformer::output() const {
 
 void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& saved) const {
   grow_rope_table(stream, batch.length);
-  saved.micro = lay_out(stream, config_, batch, placement_, exchange_,
-                        options_.slices_per_peer);
+  saved.micro = lay_out(stream, config_, batch, placement_, exchange_, options_.slices_per_peer);
   Tensor x(stream, {batch.rows(), config_.d_model}, DType::kFloat32);
   embedding(stream, batch.tokens, store_.at("embedding").value, x);
+  RoutingTally tally;
   for (const Block& block : blocks_) {
     stream.heartbeat().at_layer(static_cast<int>(&block - blocks_.data()));
     BlockSaved block_saved;
     Tensor y = block.forward(stream, saved.micro, rope_table_, x, block_saved);
-    saved.routing.push_back(routing_of(stream, batch, block_saved));
+    count_routing(stream, batch, block_saved, tally);
     if (keep != Keep::kNothing) {
       saved.inputs.push_back(x);
       saved.blocks.emplace_back();
@@ -92,6 +86,7 @@ void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& 
   saved.final_statistics = Tensor(stream, {x.rows(), 2}, DType::kFloat32);
   layer_norm(stream, x, store_.at("final_norm").value, config_.norm_epsilon, saved.hidden,
              saved.final_statistics);
+  saved.routing = read_routing(stream, batch, tally);
 }
 
 void Transformer::grow_rope_table(Stream& stream, std::int64_t positions) const {
@@ -118,17 +113,31 @@ Tensor Transformer::next_logits(Stream& stream, const Tensor& tokens, KeyValueCa
   return logits(stream, hidden);
 }
 
-LayerRouting Transformer::routing_of(Stream& stream, const Batch& batch,
-                                     const BlockSaved& saved) const {
-  LayerRouting routing;
-  const RouterSaved& attention = saved.attention.router;
-  if (!attention.probabilities.shape().empty()) {
-    routing.attention = sums_by_domain(stream, batch, options_, attention);
+void Transformer::count_routing(Stream& stream, const Batch& batch, const BlockSaved& saved,
+                                RoutingTally& tally) const {
+  if (has_attention_router(config_)) {
+    count(stream, batch, options_, saved.attention.router, tally);
   }
-  if (!saved.ffn.router.probabilities.shape().empty()) {
-    routing.ffn = sums_by_domain(stream, batch, options_, saved.ffn.router);
+  if (config_.mixture) {
+    count(stream, batch, options_, saved.ffn.router, tally);
   }
-  return routing;
+}
+
+// What count_routing added, layer by layer.
+std::vector<LayerRouting> Transformer::read_routing(Stream& stream, const Batch& batch,
+                                                    RoutingTally& tally) const {
+  const std::vector<RoutingTally::Counted> counted = tally.read(stream);
+  auto next = counted.begin();
+  std::vector<LayerRouting> layers(blocks_.size());
+  for (LayerRouting& layer : layers) {
+    if (has_attention_router(config_)) {
+      layer.attention = by_domain(batch, options_.domains, *next++);
+    }
+    if (config_.mixture) {
+      layer.ffn = by_domain(batch, options_.domains, *next++);
+    }
+  }
+  return layers;
 }
 
 Tensor Transformer::logits(Stream& stream, const Tensor& hidden) const {

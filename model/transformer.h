@@ -6,6 +6,7 @@
 
 #include "model/block.h"
 #include "model/routing_statistics.h"
+#include "runtime/routing_tally.h"
 
 namespace bam {
 
@@ -70,7 +71,10 @@ class Transformer {
   void grow_rope_table(Stream& stream, std::int64_t positions) const;
   const Parameter& output() const;
   Tensor logits(Stream& stream, const Tensor& hidden) const;
-  LayerRouting routing_of(Stream& stream, const Batch& batch, const BlockSaved& saved) const;
+  void count_routing(Stream& stream, const Batch& batch, const BlockSaved& saved,
+                     RoutingTally& tally) const;
+  std::vector<LayerRouting> read_routing(Stream& stream, const Batch& batch,
+                                         RoutingTally& tally) const;
 
   ModelConfig config_;
   TransformerOptions options_;

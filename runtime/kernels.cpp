@@ -37,12 +37,13 @@ constexpr Kernels kCpuKernels{
     .rows_using = cpu::rows_using,
     .add_to_rows = cpu::add_to_rows,
     .ascending = cpu::ascending,
+    .shifted = cpu::shifted,
     .order_by_expert = cpu::order_by_expert,
     .gather_rows = cpu::gather_rows,
     .scatter_add_rows = cpu::scatter_add_rows,
     .combine_rows = cpu::combine_rows,
     .combine_rows_backward = cpu::combine_rows_backward,
-    .routing_sums = cpu::routing_sums,
+    .routing_numbers = cpu::routing_numbers,
     .adamw = cpu::adamw,
 };
 

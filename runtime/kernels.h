@@ -41,13 +41,14 @@ struct Kernels {
   decltype(&cpu::rows_using) rows_using;
   decltype(&cpu::add_to_rows) add_to_rows;
   decltype(&cpu::ascending) ascending;
+  decltype(&cpu::shifted) shifted;
 
   decltype(&cpu::order_by_expert) order_by_expert;
   decltype(&cpu::gather_rows) gather_rows;
   decltype(&cpu::scatter_add_rows) scatter_add_rows;
   decltype(&cpu::combine_rows) combine_rows;
   decltype(&cpu::combine_rows_backward) combine_rows_backward;
-  decltype(&cpu::routing_sums) routing_sums;
+  decltype(&cpu::routing_numbers) routing_numbers;
 
   decltype(&cpu::adamw) adamw;
 };

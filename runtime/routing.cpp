@@ -1,10 +1,8 @@
 #include "runtime/routing.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "runtime/check.h"
-#include "runtime/host.h"
 #include "runtime/kernels.h"
 
 namespace bam {
@@ -139,38 +137,28 @@ void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& 
                                            d_gates);
 }
 
-RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
-                         const Tensor& choices, std::int64_t begin, std::int64_t end) {
+void routing_numbers(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
+                     const Tensor& choices, std::int64_t pairs, const Tensor& numbers) {
   const Traced traced(stream, Activity::kRouting, "routing_sums");
-  check(0 <= begin && begin <= end && end <= probabilities.rows(), "routing of tokens [", begin,
-        ", ", end, ") of ", probabilities.rows());
+  const std::int64_t experts = probabilities.cols();
+  check(pairs == 0 || pairs == experts * (experts - 1) / 2, pairs, " pairs of ", experts,
+        " experts");
+  check(numbers.dtype() == DType::kInt32 &&
+            numbers.cols() == 2 * routing_number_count(experts, pairs) &&
+            (numbers.rows() == 0 ? probabilities.rows() == 0
+                                 : probabilities.rows() % numbers.rows() == 0),
+        "routing of ", probabilities.rows(), " tokens to ", experts, " experts into ",
+        text_of(numbers.shape()));
   check_log_sums(log_sums, probabilities.rows());
   check(choices.empty() || choices.rows() == probabilities.rows(), "routing of ",
         probabilities.rows(), " tokens with choices ", text_of(choices.shape()));
+  if (numbers.empty()) {
+    return;
+  }
   if (!choices.empty()) {
-    check_indices(choices, probabilities.cols(), "chosen expert");
+    check_indices(choices, experts, "chosen expert");
   }
-  return kernels_of(stream).routing_sums(stream, probabilities, log_sums, choices, begin, end);
-}
-
-// On the host, wherever the choices are: it is for single, recorded steps.
-std::vector<double> chosen_pairs(Stream& stream, const Tensor& choices, std::int64_t experts,
-                                 std::int64_t begin, std::int64_t end) {
-  const Traced traced(stream, Activity::kRouting, "chosen_pairs");
-  check(0 <= begin && begin <= end && end <= choices.rows(), "pairs of tokens [", begin, ", ", end,
-        ") of ", choices.rows());
-  const auto chosen = to_host<std::int32_t>(stream, choices.slice(begin, end));
-  const auto k = static_cast<std::size_t>(choices.cols());
-  std::vector<double> pairs(static_cast<std::size_t>(experts * (experts - 1) / 2));
-  for (std::size_t slot = 0; slot < chosen.size(); ++slot) {
-    for (std::size_t other = slot + 1; other < (slot / k + 1) * k; ++other) {
-      const auto [low, high] = std::minmax(chosen[slot], chosen[other]);
-      check(0 <= low && high < experts, "experts ", low, " and ", high, " of ", experts,
-            " chosen together");
-      pairs[pair_index(low, high, experts)] += 1;
-    }
-  }
-  return pairs;
+  kernels_of(stream).routing_numbers(stream, probabilities, log_sums, choices, pairs, numbers);
 }
 
 }  // namespace bam

@@ -36,11 +36,11 @@ void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Te
 struct ExpertOrder {
   Tensor token_of_row;  // (n * k) int32: the token each row is of; ascending within an expert
   Tensor row_of_slot;   // (n, k) int32: where slot (token, choice) went
-  std::vector<std::int64_t> counts;  // rows of each expert, in the order asked for
+  Tensor counts;        // (experts) int32: rows of each expert, in the order asked for
 };
 
 /// Orders the slots by expert: first those of experts[0], then of experts[1], ... `experts` is a
-/// permutation of all experts. choices (n, k) int32.
+/// permutation of all experts. choices (n, k) int32. Nothing waits: the host may read the counts.
 ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts);
 
 /// out[i] = in[rows[i]]. rows (m) int32; in (n, d), out (m, d): one dtype.
@@ -66,18 +66,22 @@ struct RoutingSums {
   double entropy = 0;          // sum of the gates' entropies, nats
   double squared_log_sum = 0;  // sum of log_sum^2 (z-loss)
   double tokens = 0;
-  // Tokens that two experts i < j were both chosen for, in the order (0, 1), (0, 2), .., (1, 2), ..;
-  // empty where it is not counted.
+  // Tokens that two experts i < j were both chosen for, in the order (0, 1), (0, 2), .., (1, 2),
+  // ..; empty where it is not counted.
   std::vector<double> pairs = {};
 };
 
-/// Sums over tokens [begin, end). choices may be empty (soft routing: chosen stays 0).
-RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
-                         const Tensor& choices, std::int64_t begin, std::int64_t end);
+/// How many numbers routing_numbers writes of a span of tokens, of `pairs` pairs of experts.
+inline std::int64_t routing_number_count(std::int64_t experts, std::int64_t pairs) {
+  return 2 * experts + 2 + pairs;
+}
 
-/// RoutingSums::pairs of tokens [begin, end). choices (n, k) int32.
-std::vector<double> chosen_pairs(Stream& stream, const Tensor& choices, std::int64_t experts,
-                                 std::int64_t begin, std::int64_t end);
+/// Sums over each span of n / spans tokens; RoutingTally (runtime/routing_tally.h) reads them.
+/// choices (n, k) int32 may be empty (soft routing: chosen stays 0). numbers (spans, 2 *
+/// routing_number_count) int32: doubles, as two words each, in RoutingSums' order without tokens.
+/// `pairs`: of all experts, or 0, which leaves them out.
+void routing_numbers(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
+                     const Tensor& choices, std::int64_t pairs, const Tensor& numbers);
 
 /// Place of the pair of experts i < j in RoutingSums::pairs.
 inline std::size_t pair_index(std::int64_t i, std::int64_t j, std::int64_t experts) {

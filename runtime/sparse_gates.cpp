@@ -26,9 +26,10 @@ void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, cons
   kernels_of(stream).pick_gates(stream, choices, dense, gates);
 }
 
-Tensor rows_using(Stream& stream, const Tensor& dense, std::span<const int> experts) {
+std::vector<Tensor> rows_using(Stream& stream, const Tensor& dense,
+                               std::span<const std::vector<int>> sets) {
   const Traced traced(stream, Activity::kRouting, "rows_using");
-  return kernels_of(stream).rows_using(stream, dense, experts);
+  return kernels_of(stream).rows_using(stream, dense, sets);
 }
 
 void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities) {
@@ -40,6 +41,11 @@ void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& p
 
 Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n) {
   return kernels_of(stream).ascending(stream, first, n);
+}
+
+Tensor shifted(Stream& stream, const Tensor& values, std::int64_t by) {
+  values.check_dtype(DType::kInt32);
+  return kernels_of(stream).shifted(stream, values, by);
 }
 
 }  // namespace bam

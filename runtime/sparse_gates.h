@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "runtime/tensor.h"
 
@@ -10,11 +11,15 @@ namespace bam {
 void spread_gates(Stream& stream, const Tensor& choices, const Tensor& gates, const Tensor& dense);
 /// gates[i, s] = dense[i, choices[i, s]]: the gradient of spread_gates.
 void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, const Tensor& gates);
-/// The rows, ascending, whose gate is not zero for at least one of `experts`: (m) int32.
-Tensor rows_using(Stream& stream, const Tensor& dense, std::span<const int> experts);
+/// Of each set of experts the rows, ascending, whose gate is not zero for at least one of them: (m)
+/// int32. Waits for the numbers of rows, once for all sets.
+std::vector<Tensor> rows_using(Stream& stream, const Tensor& dense,
+                               std::span<const std::vector<int>> sets);
 /// probabilities[i, e] += addends[e] in every row. fp32 (n, experts).
 void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities);
 /// (n) int32: first, first + 1, ...
 Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n);
+/// values[i] + by, of the same shape; int32.
+Tensor shifted(Stream& stream, const Tensor& values, std::int64_t by);
 
 }  // namespace bam

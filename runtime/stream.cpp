@@ -16,4 +16,6 @@ void Stream::synchronise() {
   }
 }
 
+std::int64_t Stream::waits() const { return queue_ == nullptr ? 0 : cuda::waits(*queue_); }
+
 }  // namespace bam

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -36,6 +37,8 @@ class Stream {
 
   /// Waits until all work put on it is done: for times, and before the host reads what it did.
   void synchronise();
+  /// How often the host has waited for a GPU's work so far.
+  std::int64_t waits() const;
 
   /// Has `progress` called between pieces of compute, so that messages in flight move on.
   void on_poll(std::function<void()> progress) { progress_ = std::move(progress); }

@@ -1,11 +1,12 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
-#include "runtime/dispatch.h"
 #include "runtime/cpu/kernels.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector_math.h"
+#include "runtime/dispatch.h"
 
 namespace bam::cpu {
 namespace {
@@ -47,6 +48,35 @@ void accumulate(const RoutingSums& part, RoutingSums& total) {
   total.tokens += part.tokens;
 }
 
+RoutingSums sums_of_span(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
+                         const Tensor& choices, std::int64_t begin, std::int64_t end) {
+  const std::int64_t parts = (end - begin + kSumTokens - 1) / kSumTokens;
+  std::vector<RoutingSums> partial(index(parts));
+  const double operations = 64.0 * static_cast<double>(kSumTokens * probabilities.cols());
+  for_tasks(stream, parts, operations, [&](std::int64_t part) {
+    const std::int64_t first = begin + part * kSumTokens;
+    partial[index(part)] =
+        sums_of(probabilities, log_sums, choices, first, std::min(end, first + kSumTokens));
+  });
+  RoutingSums total = sums_of(probabilities, log_sums, choices, begin, begin);
+  for (const RoutingSums& part : partial) {
+    accumulate(part, total);
+  }
+  return total;
+}
+
+void count_pairs(const Tensor& choices, std::int64_t experts, std::int64_t begin, std::int64_t end,
+                 double* pairs) {
+  const std::int64_t k = choices.empty() ? 0 : choices.cols();
+  const std::int32_t* chosen = choices.empty() ? nullptr : choices.data<std::int32_t>();
+  for (std::int64_t slot = begin * k; slot < end * k; ++slot) {
+    for (std::int64_t other = slot + 1; other < (slot / k + 1) * k; ++other) {
+      const auto [low, high] = std::minmax(chosen[slot], chosen[other]);
+      pairs[pair_index(low, high, experts)] += 1;
+    }
+  }
+}
+
 }  // namespace
 
 ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts) {
@@ -54,7 +84,7 @@ ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<con
   const std::span<const std::int32_t> chosen = choices.span<std::int32_t>();
   ExpertOrder order{Tensor(stream, {choices.elements()}, DType::kInt32),
                     Tensor(stream, choices.shape(), DType::kInt32),
-                    std::vector<std::int64_t>(experts.size())};
+                    Tensor(stream, {std::ssize(experts)}, DType::kInt32)};
   std::vector<std::int64_t> counts(experts.size());  // by expert
   for (const std::int32_t expert : chosen) {
     ++counts[index(expert)];
@@ -62,9 +92,10 @@ ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<con
   std::vector<std::int64_t> next(experts.size());  // row that an expert's next slot gets
   std::int64_t row = 0;
   for (std::size_t i = 0; i < experts.size(); ++i) {
-    order.counts[i] = counts[index(experts[i])];
+    const std::int64_t count = counts[index(experts[i])];
+    order.counts.data<std::int32_t>()[i] = static_cast<std::int32_t>(count);
     next[index(experts[i])] = row;
-    row += order.counts[i];
+    row += count;
   }
   for (std::size_t slot = 0; slot < chosen.size(); ++slot) {
     const std::int64_t place = next[index(chosen[slot])]++;
@@ -132,21 +163,23 @@ void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& 
   });
 }
 
-RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
-                         const Tensor& choices, std::int64_t begin, std::int64_t end) {
-  const std::int64_t parts = (end - begin + kSumTokens - 1) / kSumTokens;
-  std::vector<RoutingSums> partial(index(parts));
-  const double operations = 64.0 * static_cast<double>(kSumTokens * probabilities.cols());
-  for_tasks(stream, parts, operations, [&](std::int64_t part) {
-    const std::int64_t first = begin + part * kSumTokens;
-    partial[index(part)] =
-        sums_of(probabilities, log_sums, choices, first, std::min(end, first + kSumTokens));
-  });
-  RoutingSums total = sums_of(probabilities, log_sums, choices, begin, begin);
-  for (const RoutingSums& part : partial) {
-    accumulate(part, total);
+void routing_numbers(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
+                     const Tensor& choices, std::int64_t pairs, const Tensor& numbers) {
+  const std::int64_t length = probabilities.rows() / numbers.rows();
+  auto* to = reinterpret_cast<double*>(numbers.raw());
+  for (std::int64_t span = 0; span < numbers.rows(); ++span) {
+    const RoutingSums sums =
+        sums_of_span(stream, probabilities, log_sums, choices, span * length, (span + 1) * length);
+    to = std::ranges::copy(sums.chosen, to).out;
+    to = std::ranges::copy(sums.gates, to).out;
+    *to++ = sums.entropy;
+    *to++ = sums.squared_log_sum;
+    std::fill_n(to, pairs, 0.0);
+    if (pairs > 0) {
+      count_pairs(choices, probabilities.cols(), span * length, (span + 1) * length, to);
+      to += pairs;
+    }
   }
-  return total;
 }
 
 }  // namespace bam::cpu

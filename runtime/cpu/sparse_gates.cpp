@@ -31,18 +31,22 @@ void pick_gates(Stream& /*stream*/, const Tensor& choices, const Tensor& dense,
   }
 }
 
-Tensor rows_using(Stream& stream, const Tensor& dense, std::span<const int> experts) {
+std::vector<Tensor> rows_using(Stream& stream, const Tensor& dense,
+                               std::span<const std::vector<int>> sets) {
   const auto gate = dense.span<float>();
-  std::vector<std::int32_t> rows;
-  for (std::int64_t i = 0; i < dense.rows(); ++i) {
-    const auto is_used = [&](int e) { return gate[i * dense.cols() + e] != 0.0F; };
-    if (std::ranges::any_of(experts, is_used)) {
-      rows.push_back(static_cast<std::int32_t>(i));
+  std::vector<Tensor> found;
+  for (const std::vector<int>& experts : sets) {
+    std::vector<std::int32_t> rows;
+    for (std::int64_t i = 0; i < dense.rows(); ++i) {
+      const auto is_used = [&](int e) { return gate[i * dense.cols() + e] != 0.0F; };
+      if (std::ranges::any_of(experts, is_used)) {
+        rows.push_back(static_cast<std::int32_t>(i));
+      }
     }
+    found.emplace_back(stream, Shape{std::ssize(rows)}, DType::kInt32);
+    std::ranges::copy(rows, found.back().data<std::int32_t>());
   }
-  Tensor out(stream, {static_cast<std::int64_t>(rows.size())}, DType::kInt32);
-  std::ranges::copy(rows, out.data<std::int32_t>());
-  return out;
+  return found;
 }
 
 void add_to_rows(Stream& /*stream*/, std::span<const float> addends, const Tensor& probabilities) {
@@ -56,6 +60,13 @@ Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n) {
   Tensor out(stream, {n}, DType::kInt32);
   const auto values = out.span<std::int32_t>();
   std::iota(values.begin(), values.end(), static_cast<std::int32_t>(first));
+  return out;
+}
+
+Tensor shifted(Stream& stream, const Tensor& values, std::int64_t by) {
+  Tensor out(stream, values.shape(), DType::kInt32);
+  std::ranges::transform(values.span<std::int32_t>(), out.data<std::int32_t>(),
+                         [&](std::int32_t value) { return value + static_cast<std::int32_t>(by); });
   return out;
 }
 

@@ -20,6 +20,7 @@ void* allocate_pinned(std::size_t /*bytes*/) { refuse(); }
 void release_pinned(void* /*block*/) {}
 std::shared_ptr<Queue> make_queue(Urgency /*urgency*/) { refuse(); }
 void synchronise(Stream& /*stream*/) { refuse(); }
+std::int64_t waits(const Queue& /*queue*/) { refuse(); }
 void copy_to_host(Stream& /*stream*/, const void* /*from*/, void* /*to*/, std::size_t /*bytes*/) {
   refuse();
 }

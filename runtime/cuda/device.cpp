@@ -56,6 +56,8 @@ std::shared_ptr<Queue> make_queue(Urgency urgency) {
 
 void synchronise(Stream& stream) { stream.queue().synchronise(); }
 
+std::int64_t waits(const Queue& queue) { return queue.waits(); }
+
 void copy_to_host(Stream& stream, const void* from, void* to, std::size_t bytes) {
   stream.queue().copy_out(from, {static_cast<std::byte*>(to), bytes});
 }

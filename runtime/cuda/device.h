@@ -38,6 +38,8 @@ void release_pinned(void* block);
 std::shared_ptr<Queue> make_queue(Urgency urgency);
 /// Waits until the stream's work is done; throws Error with what its kernels found wrong.
 void synchronise(Stream& stream);
+/// How often the host has waited for the queue.
+std::int64_t waits(const Queue& queue);
 
 /// In the stream's order. copy_to_host waits until `to` is written; `from` of copy_to_device may be
 /// reused at once.

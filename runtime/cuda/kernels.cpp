@@ -36,12 +36,13 @@ const Kernels& kernels() {
       .rows_using = cuda::rows_using,
       .add_to_rows = cuda::add_to_rows,
       .ascending = cuda::ascending,
+      .shifted = cuda::shifted,
       .order_by_expert = cuda::order_by_expert,
       .gather_rows = cuda::gather_rows,
       .scatter_add_rows = cuda::scatter_add_rows,
       .combine_rows = cuda::combine_rows,
       .combine_rows_backward = cuda::combine_rows_backward,
-      .routing_sums = cuda::routing_sums,
+      .routing_numbers = cuda::routing_numbers,
       .adamw = cuda::adamw,
   };
   return kKernels;

@@ -61,9 +61,11 @@ void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Te
                            Gates kind, const Tensor& d_gates, const Tensor& d_probabilities);
 void spread_gates(Stream& stream, const Tensor& choices, const Tensor& gates, const Tensor& dense);
 void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, const Tensor& gates);
-Tensor rows_using(Stream& stream, const Tensor& dense, std::span<const int> experts);
+std::vector<Tensor> rows_using(Stream& stream, const Tensor& dense,
+                               std::span<const std::vector<int>> sets);
 void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities);
 Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n);
+Tensor shifted(Stream& stream, const Tensor& values, std::int64_t by);
 ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts);
 void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out);
 void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& sum);
@@ -72,8 +74,8 @@ void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_sl
 void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
                            const Tensor& gates, const Tensor& d_sum, const Tensor& d_answers,
                            const Tensor& d_gates);
-RoutingSums routing_sums(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
-                         const Tensor& choices, std::int64_t begin, std::int64_t end);
+void routing_numbers(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
+                     const Tensor& choices, std::int64_t pairs, const Tensor& numbers);
 
 void adamw(Stream& stream, const AdamwStep& step, std::span<const AdamwPiece> pieces);
 

@@ -100,10 +100,24 @@ struct WriteUsedRow {
   }
 };
 
-std::vector<std::int32_t> read(Stream& stream, const Tensor& starts) {
-  std::vector<std::int32_t> found(static_cast<std::size_t>(starts.elements()));
-  stream.queue().copy_out(starts.raw(), std::as_writable_bytes(std::span(found)));
-  return found;
+__global__ void differences_kernel(const int* starts, int* counts, int buckets) {
+  const int i = static_cast<int>(place());
+  if (i < buckets) {
+    counts[i] = starts[i + 1] - starts[i];
+  }
+}
+
+// The rows of one set of experts come first in `rows`, `counts` of them.
+void start_rows_using(Stream& stream, const Tensor& dense, const std::vector<int>& experts,
+                      const Tensor& rows, const Tensor& counts) {
+  UsedKey key{data_of<float>(dense), dense.cols(), {}, static_cast<int>(experts.size())};
+  for (std::size_t i = 0; i < experts.size(); ++i) {
+    key.experts.of[i] = static_cast<std::uint8_t>(experts[i]);
+  }
+  const Tensor starts =
+      order_stably(stream, dense.rows(), 2, key, WriteUsedRow{data_of<std::int32_t>(rows)});
+  launch(stream, {.blocks = {1}}, differences_kernel, data_of<std::int32_t>(starts),
+         data_of<std::int32_t>(counts), 1);
 }
 
 }  // namespace
@@ -113,12 +127,12 @@ void running_sums(Stream& stream, int* counts, int buckets, int chunks, int* sta
          chunks, starts);
 }
 
-// Waits for the counts: the host must know how many rows each expert gets.
 ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts) {
   ExpertOrder order{Tensor(stream, {choices.elements()}, DType::kInt32),
                     Tensor(stream, choices.shape(), DType::kInt32),
-                    std::vector<std::int64_t>(experts.size())};
+                    Tensor(stream, {std::ssize(experts)}, DType::kInt32)};
   if (choices.empty()) {
+    cuda::fill_zero(stream, order.counts);
     return order;
   }
   const auto count = static_cast<int>(experts.size());
@@ -131,27 +145,33 @@ ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<con
       order_stably(stream, choices.elements(), count, key,
                    WriteSlot{data_of<std::int32_t>(order.row_of_slot),
                              data_of<std::int32_t>(order.token_of_row), choices.cols()});
-  const std::vector<std::int32_t> found = read(stream, starts);
-  for (std::size_t i = 0; i < experts.size(); ++i) {
-    order.counts[i] = found[i + 1] - found[i];
-  }
+  launch(stream, {.blocks = {blocks_for(count, kThreads)}}, differences_kernel,
+         data_of<std::int32_t>(starts), data_of<std::int32_t>(order.counts), count);
   return order;
 }
 
-// Waits for the number of rows, which is the tensor's size.
-Tensor rows_using(Stream& stream, const Tensor& dense, std::span<const int> experts) {
-  const Tensor rows(stream, {dense.rows()}, DType::kInt32);
-  if (dense.empty()) {
+// Waits for the numbers of rows, which are the tensors' sizes.
+std::vector<Tensor> rows_using(Stream& stream, const Tensor& dense,
+                               std::span<const std::vector<int>> sets) {
+  check(dense.cols() <= kMostBuckets, dense.cols(), " experts on a GPU: at most ", kMostBuckets);
+  std::vector<Tensor> rows;
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    rows.emplace_back(stream, Shape{dense.rows()}, DType::kInt32);
+  }
+  if (dense.empty() || sets.empty()) {
     return rows;
   }
-  check(dense.cols() <= kMostBuckets, dense.cols(), " experts on a GPU: at most ", kMostBuckets);
-  UsedKey key{data_of<float>(dense), dense.cols(), {}, static_cast<int>(experts.size())};
-  for (std::size_t i = 0; i < experts.size(); ++i) {
-    key.experts.of[i] = static_cast<std::uint8_t>(experts[i]);
+  const Tensor counts(stream, {std::ssize(sets)}, DType::kInt32);
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    const auto place = static_cast<std::int64_t>(i);
+    start_rows_using(stream, dense, sets[i], rows[i], counts.slice(place, place + 1));
   }
-  const Tensor starts =
-      order_stably(stream, dense.rows(), 2, key, WriteUsedRow{data_of<std::int32_t>(rows)});
-  return rows.slice(0, read(stream, starts)[1]);
+  std::vector<std::int32_t> found(sets.size());
+  stream.queue().copy_out(counts.raw(), std::as_writable_bytes(std::span(found)));
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    rows[i] = rows[i].slice(0, found[i]);
+  }
+  return rows;
 }
 
 }  // namespace bam::cuda

@@ -73,6 +73,7 @@ Queue::~Queue() {
 }
 
 void Queue::synchronise() {
+  ++waits_;
   check_cuda(cudaStreamSynchronize(handle_), "waiting for the GPU");
   throw_fault();
 }
@@ -91,6 +92,7 @@ void Queue::copy_in(std::span<const std::byte> from, void* to) {
     if (used_ == kHalfBytes) {
       check_cuda(cudaEventRecord(halves_[half_].is_read, handle_), "cudaEventRecord");
       half_ = 1 - half_;
+      waits_ += cudaEventQuery(halves_[half_].is_read) == cudaSuccess ? 0 : 1;
       check_cuda(cudaEventSynchronize(halves_[half_].is_read), "cudaEventSynchronize");
       used_ = 0;
     }

@@ -32,6 +32,8 @@ class Queue {
   /// Copies through pinned memory, so that `from` may be reused when it returns.
   void copy_in(std::span<const std::byte> from, void* to);
   void copy_out(const void* from, std::span<std::byte> to);
+  /// How often the host has waited here.
+  std::int64_t waits() const { return waits_; }
 
  private:
   static constexpr std::size_t kStagingBytes = std::size_t{16} << 20;
@@ -50,8 +52,9 @@ class Queue {
   Half halves_[2];
   std::size_t used_ = kStagingBytes / 2;  // of the half in use
   int half_ = 0;
+  std::int64_t waits_ = 0;
   std::unique_ptr<Products> products_;
+  std::unique_ptr<GroupedProducts> grouped_products_;
 };
 
 }  // namespace bam::cuda
-  std::unique_ptr<GroupedProducts> grouped_products_;

@@ -37,6 +37,14 @@ __global__ void ascending_kernel(std::int32_t* out, std::int32_t first, std::int
   }
 }
 
+__global__ void shift_kernel(const std::int32_t* values, std::int32_t by, std::int32_t* out,
+                             std::int64_t size) {
+  const std::int64_t i = place();
+  if (i < size) {
+    out[i] = values[i] + by;
+  }
+}
+
 Grid thread_each(std::int64_t items) { return {.blocks = {blocks_for(items, kThreads)}}; }
 
 }  // namespace
@@ -65,6 +73,13 @@ Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n) {
   Tensor out(stream, {n}, DType::kInt32);
   launch(stream, thread_each(n), ascending_kernel, data_of<std::int32_t>(out),
          static_cast<std::int32_t>(first), n);
+  return out;
+}
+
+Tensor shifted(Stream& stream, const Tensor& values, std::int64_t by) {
+  Tensor out(stream, values.shape(), DType::kInt32);
+  launch(stream, thread_each(values.elements()), shift_kernel, data_of<std::int32_t>(values),
+         static_cast<std::int32_t>(by), data_of<std::int32_t>(out), values.elements());
   return out;
 }
 

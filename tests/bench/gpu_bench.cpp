@@ -240,7 +240,7 @@ void routing_lines(Bench& bench) {
   chosen_gates(stream, probabilities, choices, Gates::kAsTheyAre, gates);
   const std::vector<int> experts = {0, 1, 2, 3};
   const ExpertOrder order = order_by_expert(stream, choices, experts);
-  bench.bytes("order by expert, with its wait", bytes_of_all({choices, choices, choices}),
+  bench.bytes("order by expert", bytes_of_all({choices, choices, choices}),
               [&] { static_cast<void>(order_by_expert(stream, choices, experts)); });
   const Tensor h = bench.values({n, kWidth}, kBf16);
   const Tensor outbox(stream, {2 * n, kWidth}, kBf16);
@@ -299,13 +299,17 @@ void step_line(Bench& bench, const char* name, const ModelConfig& config) {
                     std::vector<int>(4),
                     {sequences}};
   const auto rows = static_cast<double>(batch.rows());
-  bench.operations(name, training_flops(config, 4, static_cast<double>(length)), [&] {
+  const auto step = [&] {
     store.zero_gradients(stream);
     Saved saved;
     model.forward(stream, batch, Keep::kAll, saved);
     const auto [losses, d_hidden] = model.losses_and_gradient(stream, batch, saved, 1 / rows);
     model.backward(stream, batch, saved, d_hidden, balance_terms(config, saved.routing, 1.0, rows));
-  });
+  };
+  bench.operations(name, training_flops(config, 4, static_cast<double>(length)), step);
+  const std::int64_t before = stream.waits();
+  step();
+  std::cout << "  the host waited " << stream.waits() - before << " times" << std::endl;
 }
 
 ModelConfig dense(int d_model, int layers, int heads, int kv_heads, int hidden) {
@@ -335,12 +339,12 @@ int run(DeviceKind kind) {
   const std::int64_t n = bench.scaled(kTokens);
   product(bench, "FFN up, 8192 tokens", n, kWidth, kHidden);
   product(bench, "attention out, 8192 tokens", n, kWidth, kWidth);
+  expert_lines(bench, 4);
+  expert_lines(bench, 16);
   attention_lines(bench);
   row_lines(bench);
   routing_lines(bench);
   const int fewer = kind == DeviceKind::kCuda ? 1 : 6;  // layers, on a CPU
-  expert_lines(bench, 4);
-  expert_lines(bench, 16);
   step_line(bench, "590M shape, step w/o optimiser", dense(1024, 6 / fewer, 8, 8, 2048));
   step_line(bench, "590M BAM, step w/o optimiser", mixed(dense(1024, 6 / fewer, 8, 8, 2048)));
   step_line(bench, "2B dense, step w/o optimiser", dense(2304, 18 / fewer, 18, 6, 9216));

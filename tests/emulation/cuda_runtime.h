@@ -204,6 +204,11 @@ inline unsigned __match_any_sync(unsigned, int value) {
 inline int __popc(unsigned word) { return std::popcount(word); }
 inline float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }
 inline unsigned __float_as_uint(float value) { return std::bit_cast<unsigned>(value); }
+inline int atomicAdd(int* at, int value) {
+  const int before = *at;
+  *at = before + value;
+  return before;
+}
 inline int atomicCAS(int* at, int expected, int value) {
   const int before = *at;
   *at = before == expected ? value : before;

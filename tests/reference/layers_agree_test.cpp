@@ -70,8 +70,10 @@ class LayersAgree : public ::testing::TestWithParam<std::tuple<ModelCase, std::i
   BalanceTerm balance(const RouterSaved& router) {
     LayerRouting routing;
     if (config_.mixture) {
-      routing.ffn = {routing_sums(stream(), router.probabilities, router.log_sums, router.choices,
-                                  0, batch_.rows())};
+      RoutingTally tally;
+      tally.add(stream(), router.probabilities, router.log_sums, router.choices, batch_.rows(),
+                Pairs::kLeftOut);
+      routing.ffn = tally.read(stream()).front().spans;
     }
     return balance_terms(config_, {routing}, 1, static_cast<double>(batch_.rows())).front();
   }

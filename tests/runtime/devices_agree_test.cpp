@@ -10,7 +10,7 @@
 #include "runtime/layer_norm.h"
 #include "runtime/matmul.h"
 #include "runtime/rope.h"
-#include "runtime/routing.h"
+#include "runtime/routing_tally.h"
 #include "runtime/sparse_gates.h"
 #include "runtime/swiglu.h"
 #include "tests/runtime/tensors.h"
@@ -172,12 +172,16 @@ TEST(DevicesAgree, GatesOfEveryRouting) {
       chosen_gates_backward(stream, p, choices, kind, d_gates, dp);
       add_to_rows(stream, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9}, dp);
       softmax_rows_backward(stream, p, log_sums, 0.3, dp, dp);
-      const Tensor rows = rows_using(stream, spread, std::vector<int>{8, 2});
-      const RoutingSums sums = routing_sums(stream, p, log_sums, choices, 3, 699);
-      Results results = results_of(stream, {p, log_sums, choices, gates, spread, d_gates, dp, rows,
-                                            ascending(stream, 3, 9)});
+      const std::vector<std::vector<int>> sets = {{8, 2}, {5}, {}};
+      const std::vector<Tensor> used = rows_using(stream, spread, sets);
+      RoutingTally tally;
+      tally.add(stream, p, log_sums, choices, 350, Pairs::kCounted);
+      const RoutingSums sums = tally.read(stream).front().spans[1];
+      Results results =
+          results_of(stream, {p, log_sums, choices, gates, spread, d_gates, dp, used[0], used[1],
+                              used[2], ascending(stream, 3, 9), shifted(stream, choices, -2)});
       results.insert(results.end(),
-                     {sums.chosen, sums.gates, {sums.entropy, sums.squared_log_sum}});
+                     {sums.chosen, sums.gates, {sums.entropy, sums.squared_log_sum}, sums.pairs});
       return results;
     });
   }
@@ -190,9 +194,7 @@ TEST(DevicesAgree, OrderByExpertToTheRow) {
       const Tensor choices =
           int_tensor(stream, {tokens, 2}, skewed(2 * tokens, 5, "choices"));  // none to expert 5
       const ExpertOrder order = order_by_expert(stream, choices, experts);
-      Results results = results_of(stream, {order.token_of_row, order.row_of_slot});
-      results.emplace_back(order.counts.begin(), order.counts.end());
-      return results;
+      return results_of(stream, {order.token_of_row, order.row_of_slot, order.counts});
     });
   }
 }

@@ -1,8 +1,7 @@
-#include "runtime/routing.h"
-
 #include <numeric>
 
 #include "runtime/check.h"
+#include "runtime/routing_tally.h"
 #include "tests/runtime/tensors.h"
 
 namespace bam {
@@ -33,8 +32,7 @@ TEST(SoftmaxRows, AndItsGradientEqualTheFormula) {
       mean += expected[e] * slopes[e];
     }
     for (std::int64_t e = i * experts; e < (i + 1) * experts; ++e) {
-      gradient[e] = expected[e] * (slopes[e] - mean +
-                                   2 * 0.3 * sums[i]);
+      gradient[e] = expected[e] * (slopes[e] - mean + 2 * 0.3 * sums[i]);
     }
   }
   expect_near(values_of(stream, p), expected, 1e-6);
@@ -45,7 +43,8 @@ TEST(SoftmaxRows, AndItsGradientEqualTheFormula) {
 
 TEST(TopK, TakesTheLowerExpertOfEqualOnes) {
   Device device;
-  const Tensor p = float_tensor(device.stream, {2, 4}, {.2F, .3F, .3F, .2F, .25F, .25F, .25F, .25F});
+  const Tensor p =
+      float_tensor(device.stream, {2, 4}, {.2F, .3F, .3F, .2F, .25F, .25F, .25F, .25F});
   const Tensor choices(device.stream, {2, 3}, DType::kInt32);
   top_k(device.stream, p, choices);
   EXPECT_EQ(values_of(device.stream, choices), (std::vector<double>{1, 2, 0, 0, 1, 2}));
@@ -83,12 +82,12 @@ TEST(OrderByExpert, KeepsTokensAscendingAndLeavesEmptyExpertsOut) {
   const std::vector<int> experts = {2, 0, 1, 3};
   const Tensor choices = int_tensor(device.stream, {3, 2}, {3, 0, 2, 3, 0, 2});
   const ExpertOrder order = order_by_expert(device.stream, choices, experts);
-  EXPECT_EQ(order.counts, (std::vector<std::int64_t>{2, 2, 0, 2}));
+  EXPECT_EQ(values_of(device.stream, order.counts), (std::vector<double>{2, 2, 0, 2}));
   EXPECT_EQ(values_of(device.stream, order.token_of_row), (std::vector<double>{1, 2, 0, 2, 0, 1}));
   EXPECT_EQ(values_of(device.stream, order.row_of_slot), (std::vector<double>{4, 2, 0, 5, 3, 1}));
   const ExpertOrder none =
       order_by_expert(device.stream, Tensor(device.stream, {0, 2}, DType::kInt32), experts);
-  EXPECT_EQ(none.counts, (std::vector<std::int64_t>(4, 0)));
+  EXPECT_EQ(values_of(device.stream, none.counts), std::vector<double>(4));
   EXPECT_THROW(order_by_expert(device.stream, choices, std::vector<int>{0, 1, 2, 2}), Error);
 }
 
@@ -136,30 +135,60 @@ TEST(GatherRows, AndScatterAddRowsAreEachOthersInverse) {
   }
 }
 
-TEST(RoutingSums, CountOnlyTheirTokensAndTheSameForAnyThreads) {
+TEST(RoutingTally, SumsEverySpanApart) {
   Device device;
   Stream& stream = device.stream;
-  const Tensor p = float_tensor(stream, {3, 2}, {1, 0, .5F, .5F, .25F, .75F});
-  const Tensor log_sums = float_tensor(stream, {3}, {9, 1, 2});
-  const Tensor choices = int_tensor(stream, {3, 1}, {0, 0, 1});
-  const RoutingSums sums = routing_sums(stream, p, log_sums, choices, 1, 3);
-  EXPECT_EQ(sums.tokens, 2);
-  EXPECT_EQ(sums.chosen, (std::vector<double>{1, 1}));
-  expect_near(sums.gates, {.75, 1.25}, 1e-6);
-  EXPECT_NEAR(sums.entropy, std::log(2.0) - .25 * std::log(.25) - .75 * std::log(.75), 1e-6);
-  EXPECT_EQ(sums.squared_log_sum, 5);
-  EXPECT_EQ(routing_sums(stream, p, log_sums, Tensor(), 0, 3).chosen, (std::vector<double>{0, 0}));
-  EXPECT_EQ(routing_sums(stream, p, log_sums, Tensor(), 1, 1).tokens, 0);
+  const Tensor p = float_tensor(stream, {4, 2}, {1, 0, .5F, .5F, .25F, .75F, 1, 0});
+  const Tensor log_sums = float_tensor(stream, {4}, {9, 1, 2, 3});
+  const Tensor choices = int_tensor(stream, {4, 1}, {0, 0, 1, 1});
+  RoutingTally tally;
+  tally.add(stream, p, log_sums, choices, 2, Pairs::kLeftOut);
+  tally.add(stream, p, log_sums, Tensor(), 4, Pairs::kLeftOut);
+  const auto counted = tally.read(stream);
+  ASSERT_EQ(counted.size(), 2U);
+  ASSERT_EQ(counted[0].spans.size(), 2U);
+  EXPECT_EQ(counted[0].spans[0].chosen, (std::vector<double>{2, 0}));
+  const RoutingSums& second = counted[0].spans[1];
+  EXPECT_EQ(second.tokens, 2);
+  EXPECT_EQ(second.chosen, (std::vector<double>{0, 2}));
+  expect_near(second.gates, {1.25, .75}, 1e-6);
+  EXPECT_NEAR(second.entropy, -.25 * std::log(.25) - .75 * std::log(.75), 1e-6);
+  EXPECT_EQ(second.squared_log_sum, 13);
+  ASSERT_EQ(counted[1].spans.size(), 1U);
+  EXPECT_EQ(counted[1].spans[0].chosen, (std::vector<double>{0, 0}));
+  EXPECT_EQ(counted[1].spans[0].squared_log_sum, 95);
+  EXPECT_EQ(counted[1].spans[0].tokens, 4);
 }
 
-TEST(RoutingSums, PairsAreOfExpertsChosenTogether) {
+TEST(RoutingTally, KnowsSizesWithoutTokensAndIsEmptyAfterReading) {
+  Device device;
+  Stream& stream = device.stream;
+  RoutingTally tally;
+  tally.add(stream, Tensor(stream, {0, 3}, DType::kFloat32), Tensor(stream, {0}, DType::kFloat32),
+            Tensor(stream, {0, 2}, DType::kInt32), 5, Pairs::kCounted);
+  const auto counted = tally.read(stream);
+  ASSERT_EQ(counted.size(), 1U);
+  EXPECT_TRUE(counted[0].spans.empty());
+  EXPECT_EQ(counted[0].none.chosen, std::vector<double>(3));
+  EXPECT_EQ(counted[0].none.pairs, std::vector<double>(3));
+  EXPECT_TRUE(tally.read(stream).empty());
+}
+
+TEST(RoutingTally, PairsAreOfExpertsChosenTogether) {
   Device device;
   Stream& stream = device.stream;
   const Tensor choices = int_tensor(stream, {4, 2}, {3, 1, 0, 2, 1, 3, 2, 3});
+  const Tensor p(stream, {4, 4}, DType::kFloat32);
+  const Tensor log_sums(stream, {4}, DType::kFloat32);
+  fill_zero(stream, p);
+  fill_zero(stream, log_sums);
+  RoutingTally tally;
+  tally.add(stream, p, log_sums, choices, 4, Pairs::kCounted);
+  tally.add(stream, p, log_sums, choices, 1, Pairs::kCounted);
+  const auto counted = tally.read(stream);
   // (0,1) (0,2) (0,3) (1,2) (1,3) (2,3)
-  EXPECT_EQ(chosen_pairs(stream, choices, 4, 0, 4), (std::vector<double>{0, 1, 0, 0, 2, 1}));
-  EXPECT_EQ(chosen_pairs(stream, choices, 4, 1, 2), (std::vector<double>{0, 1, 0, 0, 0, 0}));
-  EXPECT_EQ(chosen_pairs(stream, choices, 4, 2, 2), std::vector<double>(6));
+  EXPECT_EQ(counted[0].spans[0].pairs, (std::vector<double>{0, 1, 0, 0, 2, 1}));
+  EXPECT_EQ(counted[1].spans[1].pairs, (std::vector<double>{0, 1, 0, 0, 0, 0}));
   EXPECT_EQ(pair_index(1, 3, 4), 4U);
   EXPECT_EQ(pair_index(2, 3, 4), 5U);
 }
