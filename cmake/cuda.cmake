@@ -15,6 +15,7 @@ set(BAM_CUDA_KERNELS
   layer_norm.cu
   norms.cu
   order.cu
+  padding.cu
   rope.cu
   routing_sums.cu
   rows.cu

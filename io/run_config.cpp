@@ -1,5 +1,6 @@
 #include "io/run_config.h"
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -135,6 +136,11 @@ ParallelConfig parallel_of(const proto::ParallelConfig& in, const FieldCheck& fi
     out.slices_per_peer = field.whole<int>(in.slices_per_peer(), "parallel.slices_per_peer", 1, 1 << 16);
   }
   out.placement = in.placement();
+  out.expert_capacity_factor = in.expert_capacity_factor();
+  field.that(out.expert_capacity_factor == 0 || (out.expert_capacity_factor >= 1 &&
+                                                 std::isfinite(out.expert_capacity_factor)),
+             "parallel.expert_capacity_factor", out.expert_capacity_factor,
+             " where 0 or a number of at least 1 was expected");
   if (in.has_replan()) {
     out.replan = replan_of(in.replan(), field);
   }

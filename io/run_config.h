@@ -64,6 +64,7 @@ struct ParallelConfig {
   int slices_per_peer = 2;
   std::string placement;  // file; empty: round-robin
   std::optional<ReplanConfig> replan;
+  double expert_capacity_factor = 0;  // 0: as many rows as chose the expert
 };
 
 struct CheckpointConfig {

@@ -59,6 +59,7 @@ void StepLog::write(const LoggedStep& logged, nlohmann::json line) {
   line["learning_rate"] = learning_rate_.at(logged.step);
   line["gradient_norm"] = report.gradient_norm;
   line["skipped"] = report.skipped;
+  line["expert_overflow"] = report.has_overflow;
   line["skipped_steps"] = logged.guard.skipped();
   line["rewinds"] = logged.guard.rewinds();
   for (const Straggler& slow : logged.stragglers) {

@@ -29,7 +29,8 @@ TrainerOptions trainer_options(const RunConfig& config) {
           .slices_per_peer = static_cast<int>(config.parallel.slices_per_peer),
           .domains = static_cast<int>(config.data.domains.size()),
           .counts_pairs = config.training.routing_trace_every > 0,
-          .keep = config.training.recompute ? Keep::kInputsOnly : Keep::kAll};
+          .keep = config.training.recompute ? Keep::kInputsOnly : Keep::kAll,
+          .expert_capacity_factor = config.parallel.expert_capacity_factor};
 }
 
 LearningRate learning_rate_of(const RunConfig& config) {

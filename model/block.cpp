@@ -32,7 +32,7 @@ Tensor Block::forward(Stream& stream, const MicroBatch& micro, const Tensor& rop
 
   AttentionFlight attention;
   FfnFlight ffn;
-  ffn_.start(stream, saved.h, h32, saved.ffn, ffn);
+  ffn_.start(stream, micro.capacity, saved.h, h32, saved.ffn, ffn);
   attention_.start(stream, micro, saved.h, h32, saved.attention, attention);
   attention_.own(stream, micro, rope_table, saved.attention, y, cache);  // covers both transfers
   attention_.others(stream, micro, rope_table, saved.attention, attention);

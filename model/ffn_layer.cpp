@@ -39,8 +39,8 @@ FfnLayer::FfnLayer(const ModelConfig& config, const ParameterStore& store,
   }
 }
 
-void FfnLayer::start(Stream& stream, const Tensor& h, const Tensor& h32, FfnLayerSaved& saved,
-                     FfnFlight& flight) const {
+void FfnLayer::start(Stream& stream, const ExpertCapacity& capacity, const Tensor& h,
+                     const Tensor& h32, FfnLayerSaved& saved, FfnFlight& flight) const {
   if (!mixture_) {
     return;
   }
@@ -50,14 +50,23 @@ void FfnLayer::start(Stream& stream, const Tensor& h, const Tensor& h32, FfnLaye
   top_k(stream, saved.router.probabilities, saved.router.choices);
   chosen_gates(stream, saved.router.probabilities, saved.router.choices, gates_of(*mixture_),
                saved.router.gates);
-  saved.order = order_by_expert(stream, saved.router.choices, ascending(placed_.size()));
+  order_rows(stream, capacity, saved);
   flight.outbox = Tensor(stream, {saved.order.token_of_row.rows(), h.cols()}, h.dtype());
   gather_rows(stream, h, saved.order.token_of_row, flight.outbox);
-  // The one wait of the forward pass for numbers.
-  saved.plan = plan_dispatch(placed_, exchange_.ranks(), exchange_.rank(),
-                             counts_of_all(stream, saved.order.counts));
+  saved.plan = plan_dispatch(
+      placed_, exchange_.ranks(), exchange_.rank(),
+      capacity.empty() ? counts_of_all(stream, saved.order.counts) : counts_at(capacity));
   flight.arrivals = Tensor(stream, {saved.plan.arrival_count(), h.cols()}, h.dtype());
   flight.dispatched = start_dispatch(stream, exchange_, saved.plan, flight.outbox, flight.arrivals);
+}
+
+void FfnLayer::order_rows(Stream& stream, const ExpertCapacity& capacity,
+                          FfnLayerSaved& saved) const {
+  saved.order = order_by_expert(stream, saved.router.choices, ascending(placed_.size()));
+  if (!capacity.empty()) {
+    const auto rank = static_cast<std::size_t>(exchange_.rank());
+    saved.order = padded(stream, saved.order, capacity.at(rank));
+  }
 }
 
 // How many rows each rank sends to each expert: (ranks, experts). Waits for them.
@@ -78,6 +87,15 @@ std::vector<std::int32_t> FfnLayer::counts_of_all(Stream& stream, const Tensor& 
   }
   exchange_.start(stream, std::move(sends), std::move(receives)).wait(stream);
   return to_host<std::int32_t>(stream, counts);
+}
+
+// The same, padded to what each rank sends to any expert. Waits for nothing.
+std::vector<std::int32_t> FfnLayer::counts_at(const ExpertCapacity& capacity) const {
+  std::vector<std::int32_t> counts;
+  for (const std::int64_t rows : capacity) {
+    counts.insert(counts.end(), placed_.size(), static_cast<std::int32_t>(rows));
+  }
+  return counts;
 }
 
 void FfnLayer::run_experts(Stream& stream, std::span<const ItemRange> ranges,
@@ -130,6 +148,9 @@ Tensor FfnLayer::start_backward(Stream& stream, const FfnLayerSaved& saved, cons
   }
   Tensor d_gates(stream, saved.router.gates.shape(), DType::kFloat32);
   flight.outbox = Tensor(stream, saved.answers.shape(), saved.answers.dtype());
+  if (flight.outbox.rows() != saved.order.row_of_slot.elements()) {
+    fill_zero(stream, flight.outbox);  // the padding's gradients
+  }
   combine_rows_backward(stream, saved.answers, saved.order.row_of_slot, saved.router.gates, dy,
                         flight.outbox, d_gates);
   flight.arrivals = Tensor(stream, {saved.plan.arrival_count(), dy.cols()}, saved.answers.dtype());

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "model/dispatch.h"
+#include "model/expert_capacity.h"
 #include "model/ffn_expert.h"
 #include "model/router.h"
 
@@ -15,12 +16,13 @@ struct FfnLayerSaved {
   DispatchPlan plan;
   std::vector<FfnSaved> own;       // of each held expert: this rank's rows
   std::vector<FfnSaved> arrivals;  // and the other ranks'
-  Tensor answers;                  // (n * k, d_model), in outbox order
+  Tensor answers;                  // (outbox rows, d_model), in their order
 };
 
 /// Transfers of one pass through a layer's FFN experts.
 struct FfnFlight {
-  Tensor outbox;    // (n * k, d_model): rows, or their gradients, ordered by expert and copy
+  Tensor outbox;    // (n * k, or with padding experts * capacity; d_model): rows, or their
+                    // gradients, ordered by expert and copy
   Tensor arrivals;  // (other ranks' rows, d_model)
   Tensor returns;   // (other ranks' rows, d_model): answers to them
   Pending dispatched;
@@ -41,9 +43,10 @@ class FfnLayer {
   FfnLayer(const ModelConfig& config, const ParameterStore& store, const Placement& placement,
            int layer, Exchange& exchange);
 
-  /// Routes h (n, d_model) and starts the dispatch. h32: the same in fp32.
-  void start(Stream& stream, const Tensor& h, const Tensor& h32, FfnLayerSaved& saved,
-             FfnFlight& flight) const;
+  /// Routes h (n, d_model) and starts the dispatch. h32: the same in fp32. Without a capacity the
+  /// host waits for the counts.
+  void start(Stream& stream, const ExpertCapacity& capacity, const Tensor& h, const Tensor& h32,
+             FfnLayerSaved& saved, FfnFlight& flight) const;
   /// Held experts on the other ranks' rows; starts sending the answers back.
   void arrivals(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight) const;
   /// Held experts on this rank's own rows (a dense FFN adds straight to sum).
@@ -66,7 +69,9 @@ class FfnLayer {
                        const Tensor& dh) const;
 
  private:
+  void order_rows(Stream& stream, const ExpertCapacity& capacity, FfnLayerSaved& saved) const;
   std::vector<std::int32_t> counts_of_all(Stream& stream, const Tensor& own) const;
+  std::vector<std::int32_t> counts_at(const ExpertCapacity& capacity) const;
   void run_experts(Stream& stream, std::span<const ItemRange> ranges, const Tensor& rows,
                    std::vector<FfnSaved>& saved, const Tensor& answers) const;
   void run_experts_backward(Stream& stream, std::span<const ItemRange> ranges,

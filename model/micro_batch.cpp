@@ -127,7 +127,8 @@ MicroBatch at_home(const ModelConfig& config, SequenceRows rows, std::vector<int
   const std::int64_t count = rows.count();
   AttentionRoute route{.own = {{0, count, {std::move(rows), std::move(experts)}}}, .ring = {}};
   return {.routes = {std::move(route)},
-          .route_of_layer = std::vector<std::size_t>(static_cast<std::size_t>(config.n_layers))};
+          .route_of_layer = std::vector<std::size_t>(static_cast<std::size_t>(config.n_layers)),
+          .capacity = {}};
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "model/batch.h"
 #include "model/config.h"
 #include "model/exchange.h"
+#include "model/expert_capacity.h"
 #include "model/placement.h"
 #include "runtime/attention.h"
 
@@ -65,6 +66,7 @@ struct AttentionRoute {
 struct MicroBatch {
   std::vector<AttentionRoute> routes;
   std::vector<std::size_t> route_of_layer;
+  ExpertCapacity capacity;
 
   const AttentionRoute& route(int layer) const {
     return routes[route_of_layer[static_cast<std::size_t>(layer)]];

@@ -37,6 +37,11 @@ std::vector<RoutingSums> by_domain(const Batch& batch, int domains,
   return sums;
 }
 
+// Of the expert that most tokens chose.
+double most_chosen(const std::vector<RoutingSums>& domains) {
+  return std::ranges::max(over_domains(domains).chosen);
+}
+
 bool has_attention_router(const ModelConfig& config) {
   return config.has_attention_experts() && config.mixture->attention->has_router();
 }
@@ -61,9 +66,11 @@ const Parameter& Transformer::output() const {
   return store_.at(config_.tied_embeddings ? "embedding" : "output");
 }
 
-void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& saved) const {
+void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& saved,
+                          double capacity_factor) const {
   grow_rope_table(stream, batch.length);
   saved.micro = lay_out(stream, config_, batch, placement_, exchange_, options_.slices_per_peer);
+  saved.micro.capacity = expert_capacity(config_, batch, capacity_factor);
   Tensor x(stream, {batch.rows(), config_.d_model}, DType::kFloat32);
   embedding(stream, batch.tokens, store_.at("embedding").value, x);
   RoutingTally tally;
@@ -86,7 +93,7 @@ void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& 
   saved.final_statistics = Tensor(stream, {x.rows(), 2}, DType::kFloat32);
   layer_norm(stream, x, store_.at("final_norm").value, config_.norm_epsilon, saved.hidden,
              saved.final_statistics);
-  saved.routing = read_routing(stream, batch, tally);
+  read_routing(stream, batch, tally, saved);
 }
 
 void Transformer::grow_rope_table(Stream& stream, std::int64_t positions) const {
@@ -123,21 +130,25 @@ void Transformer::count_routing(Stream& stream, const Batch& batch, const BlockS
   }
 }
 
-// What count_routing added, layer by layer.
-std::vector<LayerRouting> Transformer::read_routing(Stream& stream, const Batch& batch,
-                                                    RoutingTally& tally) const {
+// What count_routing added, layer by layer, and whether it fits the experts' capacity.
+void Transformer::read_routing(Stream& stream, const Batch& batch, RoutingTally& tally,
+                               Saved& saved) const {
   const std::vector<RoutingTally::Counted> counted = tally.read(stream);
   auto next = counted.begin();
-  std::vector<LayerRouting> layers(blocks_.size());
-  for (LayerRouting& layer : layers) {
+  saved.routing.resize(blocks_.size());
+  const ExpertCapacity& capacity = saved.micro.capacity;
+  for (LayerRouting& layer : saved.routing) {
     if (has_attention_router(config_)) {
       layer.attention = by_domain(batch, options_.domains, *next++);
     }
     if (config_.mixture) {
       layer.ffn = by_domain(batch, options_.domains, *next++);
     }
+    if (!capacity.empty()) {
+      const auto room = capacity[static_cast<std::size_t>(exchange_.rank())];
+      saved.has_overflow |= most_chosen(layer.ffn) > static_cast<double>(room);
+    }
   }
-  return layers;
 }
 
 Tensor Transformer::logits(Stream& stream, const Tensor& hidden) const {

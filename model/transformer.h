@@ -19,6 +19,7 @@ struct Saved {
   Tensor final_statistics;                         // (n, 2)
   Tensor hidden;                                   // (n, d_model): after the final norm
   std::vector<LayerRouting> routing;
+  bool has_overflow = false;  // an FFN expert had too little room: what was computed is no use
 };
 
 /// Activations kept by forward.
@@ -39,8 +40,11 @@ class Transformer {
               const Placement& placement, Exchange& exchange, TransformerOptions options);
 
   /// Runs the blocks and the final norm; the result is saved.hidden. Under kInputsOnly backward
-  /// recomputes each block, to the same bits.
-  void forward(Stream& stream, const Batch& batch, Keep keep, Saved& saved) const;
+  /// recomputes each block, to the same bits. An FFN expert computes the rows that chose it, and the
+  /// host waits for their number once a layer; or, with a capacity factor (expert_capacity), as many
+  /// as there is room for, and nobody waits: where that is too few, saved.has_overflow.
+  void forward(Stream& stream, const Batch& batch, Keep keep, Saved& saved,
+               double capacity_factor = 0) const;
 
   /// Negative log-likelihoods (n) fp32 of batch.targets, natural logarithm, 0 where not scored.
   Tensor losses(Stream& stream, const Batch& batch, const Saved& saved) const;
@@ -73,8 +77,7 @@ class Transformer {
   Tensor logits(Stream& stream, const Tensor& hidden) const;
   void count_routing(Stream& stream, const Batch& batch, const BlockSaved& saved,
                      RoutingTally& tally) const;
-  std::vector<LayerRouting> read_routing(Stream& stream, const Batch& batch,
-                                         RoutingTally& tally) const;
+  void read_routing(Stream& stream, const Batch& batch, RoutingTally& tally, Saved& saved) const;
 
   ModelConfig config_;
   TransformerOptions options_;

@@ -19,7 +19,8 @@ Trainer::Parts::Parts(Stream& stream, Communicator& world, Layout& layout,
              .slices_per_peer = options.slices_per_peer,
              .domains = options.domains,
              .counts_pairs = options.counts_pairs}),
-      step(model, store, optimizer, world, options.keep, options.overlap) {}
+      step(model, store, optimizer, world, options.keep, options.overlap,
+           options.expert_capacity_factor) {}
 
 Trainer::Trainer(Stream& stream, Communicator& world, Layout& layout, const ModelConfig& config,
                  Placement placement, const TrainerOptions& options)

@@ -19,6 +19,7 @@ struct TrainerOptions {
   int domains = 1;          // routing statistics are kept for each
   bool counts_pairs = false;  // see TransformerOptions
   Keep keep = Keep::kAll;
+  double expert_capacity_factor = 0;  // see TrainingStep
 };
 
 /// What one rank needs to train its part of a model: weights and gradients, the exchange with the

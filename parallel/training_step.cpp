@@ -19,12 +19,10 @@ double sum_of(Stream& stream, const Tensor& losses) {
 
 StepReport TrainingStep::run(Stream& stream, const StepInput& input) {
   StepReport report;
-  store_.zero_gradients(stream);
-  for (std::int64_t m = 0; m < input.micro_steps; ++m) {
-    const bool is_last = m + 1 == input.micro_steps;
-    parts_.enter(stream, StepPart::kData);
-    micro_step(stream, input, input.batch(m), is_last ? Gradients::kWhole : Gradients::kPartial,
-               report);
+  if (forward_backward(stream, input, capacity_factor_, report) == Outcome::kOverflow) {
+    report = StepReport();
+    report.has_overflow = true;
+    forward_backward(stream, input, /*capacity_factor=*/0, report);
   }
   parts_.enter(stream, StepPart::kUpdate);
   double loss = report.loss;
@@ -38,8 +36,25 @@ StepReport TrainingStep::run(Stream& stream, const StepInput& input) {
   return report;
 }
 
-void TrainingStep::micro_step(Stream& stream, const StepInput& input, const Batch& batch,
-                              Gradients gradients, StepReport& report) {
+// Gradients of every weight. After an overflow they are no use, and no sum of them has begun.
+TrainingStep::Outcome TrainingStep::forward_backward(Stream& stream, const StepInput& input,
+                                                     double capacity_factor, StepReport& report) {
+  store_.zero_gradients(stream);
+  for (std::int64_t m = 0; m < input.micro_steps; ++m) {
+    const bool is_last = m + 1 == input.micro_steps;
+    parts_.enter(stream, StepPart::kData);
+    if (micro_step(stream, input, input.batch(m),
+                   is_last ? Gradients::kWhole : Gradients::kPartial, capacity_factor,
+                   report) == Outcome::kOverflow) {
+      return Outcome::kOverflow;
+    }
+  }
+  return Outcome::kDone;
+}
+
+TrainingStep::Outcome TrainingStep::micro_step(Stream& stream, const StepInput& input,
+                                               const Batch& batch, Gradients gradients,
+                                               double capacity_factor, StepReport& report) {
   // Sums over the copies of a weight travel while backward goes on.
   const auto ready = [&](const std::function<bool(const ParameterSpec&)>& is_ready) {
     if (gradients == Gradients::kWhole && overlap_ == Overlap::kOn) {
@@ -48,10 +63,11 @@ void TrainingStep::micro_step(Stream& stream, const StepInput& input, const Batc
   };
   parts_.enter(stream, StepPart::kForward);
   Saved saved;
-  model_.forward(stream, batch, keep_, saved);
+  model_.forward(stream, batch, keep_, saved, capacity_factor);
 
   // Balancing needs every rank's counts; their sum travels while the output head is computed.
   std::vector<double> routing = flatten(saved.routing);
+  routing.push_back(saved.has_overflow ? 1 : 0);
   Pending summed = world_.all_reduce_sum(stream, routing);
   if (overlap_ == Overlap::kOff) {
     summed.wait(stream);
@@ -59,9 +75,12 @@ void TrainingStep::micro_step(Stream& stream, const StepInput& input, const Batc
   parts_.enter(stream, StepPart::kLoss);
   const auto [losses, d_hidden] =
       model_.losses_and_gradient(stream, batch, saved, 1.0 / input.scored_targets);
-  ready([](const ParameterSpec& spec) { return spec.role == Role::kOutput; });
   summed.wait(stream);
-  unflatten(routing, saved.routing);
+  if (routing.back() > 0) {
+    return Outcome::kOverflow;
+  }
+  ready([](const ParameterSpec& spec) { return spec.role == Role::kOutput; });
+  unflatten(std::span(routing).first(routing.size() - 1), saved.routing);
 
   parts_.enter(stream, StepPart::kBackward);
   const double rows = input.rows / static_cast<double>(input.micro_steps);
@@ -75,6 +94,7 @@ void TrainingStep::micro_step(Stream& stream, const StepInput& input, const Batc
   report.balance_loss += auxiliary.balance * share;
   report.z_loss += auxiliary.z * share;
   add_routing(saved.routing, report.routing);
+  return Outcome::kDone;
 }
 
 }  // namespace bam

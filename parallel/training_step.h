@@ -26,6 +26,7 @@ struct StepReport {
   double z_loss = 0;
   double gradient_norm = 0;  // before clipping
   bool skipped = false;      // loss or gradient was not finite: weights are as they were
+  bool has_overflow = false;  // an expert had too little room: the step was computed once more
   std::vector<LayerRouting> routing;
   PartTimes parts;  // of this rank
 };
@@ -34,23 +35,29 @@ struct StepReport {
 /// global counts, so gradients are only ever summed and the numbers do not depend on the layout.
 class TrainingStep {
  public:
-  /// The arguments outlive it.
+  /// The arguments outlive it. With a capacity factor (Transformer::forward) a step in which an FFN
+  /// expert has too little room, on any rank, is computed once more without one: no token is dropped.
   TrainingStep(const Transformer& model, ParameterStore& store, ShardedOptimizer& optimizer,
-               Communicator& world, Keep keep, Overlap overlap = Overlap::kOn)
+               Communicator& world, Keep keep, Overlap overlap = Overlap::kOn,
+               double capacity_factor = 0)
       : model_(model),
         store_(store),
         optimizer_(optimizer),
         world_(world),
         parts_(world.clock()),
         keep_(keep),
-        overlap_(overlap) {}
+        overlap_(overlap),
+        capacity_factor_(capacity_factor) {}
 
   StepReport run(Stream& stream, const StepInput& input);
 
  private:
   enum class Gradients { kPartial, kWhole };  // after this micro-step
-  void micro_step(Stream& stream, const StepInput& input, const Batch& batch, Gradients gradients,
-                  StepReport& report);
+  enum class Outcome { kDone, kOverflow };
+  Outcome forward_backward(Stream& stream, const StepInput& input, double capacity_factor,
+                           StepReport& report);
+  Outcome micro_step(Stream& stream, const StepInput& input, const Batch& batch,
+                     Gradients gradients, double capacity_factor, StepReport& report);
 
   const Transformer& model_;
   ParameterStore& store_;
@@ -59,6 +66,7 @@ class TrainingStep {
   PartClock parts_;
   Keep keep_;
   Overlap overlap_;
+  double capacity_factor_;
 };
 
 }  // namespace bam

@@ -39,6 +39,7 @@ constexpr Kernels kCpuKernels{
     .ascending = cpu::ascending,
     .shifted = cpu::shifted,
     .order_by_expert = cpu::order_by_expert,
+    .padded = cpu::padded,
     .gather_rows = cpu::gather_rows,
     .scatter_add_rows = cpu::scatter_add_rows,
     .combine_rows = cpu::combine_rows,

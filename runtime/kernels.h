@@ -44,6 +44,7 @@ struct Kernels {
   decltype(&cpu::shifted) shifted;
 
   decltype(&cpu::order_by_expert) order_by_expert;
+  decltype(&cpu::padded) padded;
   decltype(&cpu::gather_rows) gather_rows;
   decltype(&cpu::scatter_add_rows) scatter_add_rows;
   decltype(&cpu::combine_rows) combine_rows;

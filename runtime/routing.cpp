@@ -27,6 +27,15 @@ void check_indices(const Tensor& indices, std::int64_t end, const char* what) {
   }
 }
 
+void check_rows(const Tensor& rows, std::int64_t end, const char* what) {
+  if (!rows.is_on_host()) {
+    return;
+  }
+  for (const std::int32_t row : rows.span<std::int32_t>()) {
+    check(row == kNoRow || (0 <= row && row < end), what, ": ", row, " is not below ", end);
+  }
+}
+
 void check_gates(const Tensor& probabilities, const Tensor& choices, const Tensor& gates) {
   check(probabilities.rows() == choices.rows() && choices.cols() <= probabilities.cols(),
         "choices ", text_of(choices.shape()), " of ", text_of(probabilities.shape()));
@@ -36,11 +45,10 @@ void check_gates(const Tensor& probabilities, const Tensor& choices, const Tenso
 
 void check_combine(const Tensor& answers, const Tensor& row_of_slot, const Tensor& gates,
                    const Tensor& sum) {
-  check(answers.dtype() != DType::kInt32 && answers.rows() == row_of_slot.elements(), "answers ",
-        text_of(answers.shape()), " for slots ", text_of(row_of_slot.shape()));
+  check(answers.dtype() != DType::kInt32, "answers ", text_of(answers.shape()), " of int32");
   check_fp32(gates, row_of_slot.shape(), "gates");
   check_fp32(sum, {row_of_slot.rows(), answers.cols()}, "sum of answers");
-  check_indices(row_of_slot, answers.rows(), "row of slot");
+  check_rows(row_of_slot, answers.rows(), "row of slot");
 }
 
 }  // namespace
@@ -99,12 +107,18 @@ ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<con
   return kernels_of(stream).order_by_expert(stream, choices, experts);
 }
 
+ExpertOrder padded(Stream& stream, const ExpertOrder& order, std::int64_t capacity) {
+  const Traced traced(stream, Activity::kRouting, "padded");
+  check(capacity >= 0, "capacity ", capacity);
+  return kernels_of(stream).padded(stream, order, capacity);
+}
+
 void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out) {
   const Traced traced(stream, Activity::kRouting, "gather_rows");
   check(in.dtype() == out.dtype() && in.cols() == out.cols() && rows.elements() == out.rows(),
         "gathering ", rows.elements(), " rows of ", name_of(in.dtype()), " ", text_of(in.shape()),
         " into ", name_of(out.dtype()), " ", text_of(out.shape()));
-  check_indices(rows, in.rows(), "row to gather");
+  check_rows(rows, in.rows(), "row to gather");
   kernels_of(stream).gather_rows(stream, in, rows, out);
 }
 

@@ -32,29 +32,37 @@ void chosen_gates(Stream& stream, const Tensor& probabilities, const Tensor& cho
 void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Tensor& choices,
                            Gates kind, const Tensor& d_gates, const Tensor& d_probabilities);
 
+/// In place of a row: there is none.
+inline constexpr std::int32_t kNoRow = -1;
+
 /// Chosen (token, choice) slots ordered by expert.
 struct ExpertOrder {
   Tensor token_of_row;  // (n * k) int32: the token each row is of; ascending within an expert
   Tensor row_of_slot;   // (n, k) int32: where slot (token, choice) went
-  Tensor counts;        // (experts) int32: rows of each expert, in the order asked for
+  Tensor counts;        // (experts) int32: slots of each expert, in the order asked for
 };
 
 /// Orders the slots by expert: first those of experts[0], then of experts[1], ... `experts` is a
 /// permutation of all experts. choices (n, k) int32. Nothing waits: the host may read the counts.
 ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts);
 
-/// out[i] = in[rows[i]]. rows (m) int32; in (n, d), out (m, d): one dtype.
+/// The same order with `capacity` rows for every expert, whatever chose it: its slots, then rows of
+/// no token (kNoRow). Slots beyond the capacity have no row; the counts say so, being as they were.
+ExpertOrder padded(Stream& stream, const ExpertOrder& order, std::int64_t capacity);
+
+/// out[i] = in[rows[i]], 0 where that is kNoRow. rows (m) int32; in (n, d), out (m, d): one dtype.
 void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out);
 /// sum[rows[i]] += in[i]. in (m, d) fp32 or bf16; sum (n, d) fp32; each row at most once.
 void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& sum);
 
-/// sum[i] += sum over s of gates[i, s] * answers[row_of_slot[i, s]].
-/// answers (n * k, d) fp32 or bf16; row_of_slot (n, k) int32; gates (n, k) fp32; sum (n, d) fp32.
+/// sum[i] += sum over s of gates[i, s] * answers[row_of_slot[i, s]], slots without a row left out.
+/// answers (m, d) fp32 or bf16; row_of_slot (n, k) int32; gates (n, k) fp32; sum (n, d) fp32.
 void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
                   const Tensor& gates, const Tensor& sum);
 
 /// Gradient of combine_rows: d_answers[row_of_slot[i, s]] = gates[i, s] * d_sum[i] (answers' dtype)
-/// and d_gates[i, s] = <d_sum[i], answers[row_of_slot[i, s]]>. d_sum (n, d) fp32.
+/// and d_gates[i, s] = <d_sum[i], answers[row_of_slot[i, s]]>, 0 for slots without a row. d_sum (n,
+/// d) fp32. Rows of no slot keep what they held.
 void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
                            const Tensor& gates, const Tensor& d_sum, const Tensor& d_answers,
                            const Tensor& d_gates);

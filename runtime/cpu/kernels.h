@@ -76,6 +76,7 @@ void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& p
 Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n);
 Tensor shifted(Stream& stream, const Tensor& values, std::int64_t by);
 ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts);
+ExpertOrder padded(Stream& stream, const ExpertOrder& order, std::int64_t capacity);
 void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out);
 void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& sum);
 void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,

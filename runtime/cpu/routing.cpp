@@ -106,13 +106,39 @@ ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<con
   return order;
 }
 
+ExpertOrder padded(Stream& stream, const ExpertOrder& order, std::int64_t capacity) {
+  const std::span<const std::int32_t> counts = order.counts.span<std::int32_t>();
+  ExpertOrder out{Tensor(stream, {std::ssize(counts) * capacity}, DType::kInt32),
+                  Tensor(stream, order.row_of_slot.shape(), DType::kInt32), order.counts};
+  std::vector<std::int32_t> padded_row;  // of each row of `order`
+  std::ranges::fill(out.token_of_row.span<std::int32_t>(), kNoRow);
+  for (std::size_t expert = 0; expert < counts.size(); ++expert) {
+    for (std::int32_t i = 0; i < counts[expert]; ++i) {
+      const std::int64_t row = static_cast<std::int64_t>(expert) * capacity + i;
+      if (i < capacity) {
+        out.token_of_row.data<std::int32_t>()[row] =
+            order.token_of_row.data<std::int32_t>()[padded_row.size()];
+      }
+      padded_row.push_back(i < capacity ? static_cast<std::int32_t>(row) : kNoRow);
+    }
+  }
+  std::ranges::transform(order.row_of_slot.span<std::int32_t>(),
+                         out.row_of_slot.data<std::int32_t>(),
+                         [&](std::int32_t row) { return padded_row[index(row)]; });
+  return out;
+}
+
 void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out) {
   const auto row_bytes = static_cast<std::int64_t>(bytes_of(in.dtype())) * in.cols();
   const std::int32_t* row_of = rows.data<std::int32_t>();
   for_chunks(stream, out.rows(), row_bytes * 2, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      std::memcpy(out.raw() + row * row_bytes, in.raw() + row_of[row] * row_bytes,
-                  index(row_bytes));
+      if (row_of[row] == kNoRow) {
+        std::memset(out.raw() + row * row_bytes, 0, index(row_bytes));
+      } else {
+        std::memcpy(out.raw() + row * row_bytes, in.raw() + row_of[row] * row_bytes,
+                    index(row_bytes));
+      }
     }
   });
 }
@@ -137,6 +163,9 @@ void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_sl
     for_chunks(stream, sum.rows(), d * (4 + 4 * k), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t slot = begin * k; slot < end * k; ++slot) {
         const std::int64_t row = row_of_slot.data<std::int32_t>()[slot];
+        if (row == kNoRow) {
+          continue;
+        }
         add_scaled(gates.data<float>()[slot], answers.data<T>() + row * d,
                    sum.data<float>() + slot / k * d, d);
       }
@@ -153,6 +182,10 @@ void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& 
     for_chunks(stream, d_sum.rows(), d * (4 + 8 * k), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t slot = begin * k; slot < end * k; ++slot) {
         const std::int64_t row = row_of_slot.data<std::int32_t>()[slot];
+        if (row == kNoRow) {
+          d_gates.data<float>()[slot] = 0;
+          continue;
+        }
         const float* from = d_sum.data<float>() + slot / k * d;
         const float gate = gates.data<float>()[slot];
         T* to = d_answers.data<T>() + row * d;

@@ -38,6 +38,7 @@ const Kernels& kernels() {
       .ascending = cuda::ascending,
       .shifted = cuda::shifted,
       .order_by_expert = cuda::order_by_expert,
+      .padded = cuda::padded,
       .gather_rows = cuda::gather_rows,
       .scatter_add_rows = cuda::scatter_add_rows,
       .combine_rows = cuda::combine_rows,

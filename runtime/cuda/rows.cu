@@ -12,7 +12,12 @@ __global__ void gather_kernel(const Unit* in, const std::int32_t* rows, Unit* ou
                               Fault* fault) {
   const std::int64_t i = place();
   const std::int64_t row = i / units;
-  if (row < count && is_below(rows[row], in_rows, Fault::kRow, fault)) {
+  if (row >= count) {
+    return;
+  }
+  if (rows[row] == kNoRow) {
+    out[i] = Unit();
+  } else if (is_below(rows[row], in_rows, Fault::kRow, fault)) {
     out[i] = in[rows[row] * units + i % units];
   }
 }
@@ -65,6 +70,9 @@ __global__ void combine_kernel(const T* answers, const std::int32_t* row_of_slot
   for (std::int64_t i = threadIdx.x % kWarp * kWidth; i < cols; i += kWarp * kWidth) {
     auto out = load<kWidth>(sum + token * cols + i);
     for (std::int64_t slot = token * k; slot < (token + 1) * k; ++slot) {
+      if (row_of_slot[slot] == kNoRow) {
+        continue;
+      }
       if (!is_below(row_of_slot[slot], answer_rows, Fault::kRow, fault)) {
         return;
       }
@@ -84,10 +92,17 @@ __global__ void combine_backward_kernel(const T* answers, const std::int32_t* ro
                                         float* d_gates, std::int64_t slots, std::int64_t k,
                                         std::int64_t cols, std::int64_t answer_rows, Fault* fault) {
   const std::int64_t slot = place() / kWarp;
-  if (slot >= slots || !is_below(row_of_slot[slot], answer_rows, Fault::kRow, fault)) {
+  if (slot >= slots) {
     return;
   }
   const std::int64_t row = row_of_slot[slot];
+  if (row == kNoRow) {
+    d_gates[slot] = 0;  // by every lane alike
+    return;
+  }
+  if (!is_below(row_of_slot[slot], answer_rows, Fault::kRow, fault)) {
+    return;
+  }
   float sum = 0;
   for (std::int64_t i = threadIdx.x % kWarp * kWidth; i < cols; i += kWarp * kWidth) {
     const auto slope = load<kWidth>(d_sum + slot / k * cols + i);

@@ -66,6 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadField{"optimizer.final_share=2", "optimizer.final_share: 2"},
         BadField{"optimizer.no_decay=NORM,BIAS", "optimizer.no_decay[1]: BIAS"},
         BadField{"parallel.expert_parallel=-2", "parallel.expert_parallel: -2"},
+        BadField{"parallel.expert_capacity_factor=0.5", "parallel.expert_capacity_factor: 0.5"},
         BadField{"parallel.slices_per_peer=0", "parallel.slices_per_peer: 0"},
         BadField{"parallel.replan.slots_per_rank=-1", "parallel.replan.slots_per_rank: -1"},
         BadField{"parallel.replan.moves=0", "parallel.replan.moves: 0"},

@@ -51,6 +51,7 @@ TEST(TrainingMetrics, EveryStepSaysWhatItDidAndWhatItCost) {
     EXPECT_GT(line.at("z_loss"), 0);
     EXPECT_GT(line.at("gradient_norm"), 0);
     EXPECT_EQ(line.at("skipped"), false);
+    EXPECT_EQ(line.at("expert_overflow"), false);
     EXPECT_EQ(line.at("tokens"), step * 12 * 32);
     EXPECT_GT(line.at("tokens_per_second"), 0);
     EXPECT_GT(line.at("share_of_ceiling"), 0);

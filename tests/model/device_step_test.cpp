@@ -26,12 +26,12 @@ ModelConfig mixture(std::optional<AttentionRouting> routing) {
 }
 
 // How often the host waits for one micro-batch, the reading of its losses left out.
-std::int64_t waits_of(const ModelConfig& config) {
+std::int64_t waits_of(const ModelConfig& config, double capacity_factor) {
   SmallModel small(config, Precision::kFloat32, kind_under_test());
   const Batch batch = random_batch(small.stream, config, 4, 21, 2);
   const std::int64_t before = small.stream.waits();
   Saved saved;
-  small.model.forward(small.stream, batch, Keep::kAll, saved);
+  small.model.forward(small.stream, batch, Keep::kAll, saved, capacity_factor);
   const auto [losses, d_hidden] = small.model.losses_and_gradient(small.stream, batch, saved, 0.01);
   const double rows = static_cast<double>(batch.rows());
   small.model.backward(small.stream, batch, saved, d_hidden,
@@ -39,8 +39,8 @@ std::int64_t waits_of(const ModelConfig& config) {
   return small.stream.waits() - before;
 }
 
-void expect_waits(const ModelConfig& config, std::int64_t on_a_gpu) {
-  EXPECT_EQ(waits_of(config), kind_under_test() == DeviceKind::kCpu ? 0 : on_a_gpu);
+void expect_waits(const ModelConfig& config, std::int64_t on_a_gpu, double capacity_factor = 0) {
+  EXPECT_EQ(waits_of(config, capacity_factor), kind_under_test() == DeviceKind::kCpu ? 0 : on_a_gpu);
 }
 
 TEST(DeviceStep, WaitsForNothingInADenseModel) { expect_waits(dense(), 0); }
@@ -49,6 +49,11 @@ TEST(DeviceStep, WaitsForNothingInADenseModel) { expect_waits(dense(), 0); }
 TEST(DeviceStep, WaitsOnceAMixtureLayerForItsTokenCounts) {
   expect_waits(mixture(std::nullopt), kLayers + 1);
   expect_waits(mixture(kSoft), kLayers + 1);
+}
+
+TEST(DeviceStep, WaitsForNoLayerWhereExpertsHaveAFixedNumberOfRows) {
+  expect_waits(mixture(std::nullopt), 1, /*capacity_factor=*/2);
+  expect_waits(mixture(kSoft), 1, /*capacity_factor=*/2);
 }
 
 // Sparse attention's experts must know how many rows each of them gets.

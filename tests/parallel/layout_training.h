@@ -75,6 +75,7 @@ struct TrainingPlan {
   Precision precision = Precision::kFloat32;
   Overlap overlap = Overlap::kOn;
   bool ties = false;  // zero FFN routers: every token goes to expert 0
+  double expert_capacity_factor = 0;
   DeviceKind device = kind_under_test();
 };
 
@@ -91,7 +92,8 @@ class Training {
                  {.precision = plan.precision,
                   .optimizer = {},
                   .overlap = plan.overlap,
-                  .slices_per_peer = 2}),
+                  .slices_per_peer = 2,
+                  .expert_capacity_factor = plan.expert_capacity_factor}),
         state_bytes_(memory_.in_use()) {
     trainer_.draw_weights(kSeed);
     if (plan.ties) {

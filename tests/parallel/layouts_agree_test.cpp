@@ -11,6 +11,9 @@
 namespace bam::testing {
 namespace {
 
+constexpr double kRoomForAll = 3;        // 5 experts / top 2
+constexpr double kTooLittleAtTimes = 2;
+
 struct Case {
   const char* name;
   ModelConfig config;
@@ -20,6 +23,7 @@ struct Case {
   std::int64_t steps = 20;
   bool two_groups = false; // data parallel x expert parallel, where the ranks allow it
   bool uneven = false;     // experts where nobody would put them, another way in each layer
+  double capacity_factor = 0;  // of the many ranks, not of the one
 };
 
 void PrintTo(const Case& each, std::ostream* out) { *out << each.name; }
@@ -45,6 +49,9 @@ std::vector<Case> cases() {
       {.name = "all_tokens_to_one_expert", .config = small_mixture(expert, top1), .ties = true,
        .steps = 1},
       {.name = "uneven_placement", .config = small_mixture(expert, top2), .uneven = true},
+      {.name = "padded", .config = small_mixture(expert, top2), .capacity_factor = kRoomForAll},
+      {.name = "padded_now_and_then_too_little", .config = small_mixture(expert, top1),
+       .capacity_factor = kTooLittleAtTimes},
       {.name = "two_groups", .config = small_mixture(expert, top2), .two_groups = true},
   };
 }
@@ -71,7 +78,8 @@ TrainingPlan plan_of(const Case& each, int expert_parallel, Overlap overlap = Ov
           .placement = placement_of(each, expert_parallel),
           .sequences = each.sequences,
           .overlap = overlap,
-          .ties = each.ties};
+          .ties = each.ties,
+          .expert_capacity_factor = each.capacity_factor};
 }
 
 class Layouts : public ::testing::TestWithParam<Case> {};
@@ -83,6 +91,7 @@ TEST_P(Layouts, GiveTheLossGradientsAndRoutingOfOneRank) {
   Communicator alone = world().split(world().rank(), 0);
   TrainingPlan on_cpu = plan_of(each, 1);
   on_cpu.device = DeviceKind::kCpu;
+  on_cpu.expert_capacity_factor = 0;
   Training one(on_cpu, alone);
   Training many(plan_of(each, expert_parallel), world());
   const double margin = expect_same_training(one, many, steps_under_test(each.steps));
@@ -139,6 +148,36 @@ TEST_P(Layouts, KeepEachExpertOnItsRankAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, Layouts, ::testing::ValuesIn(cases()),
                          [](const auto& instance) { return instance.param.name; });
+
+enum class Start { kAnyhow, kAllTokensToOneExpert };
+
+// Of the first steps, those that were computed once more: the same on every rank.
+std::int64_t overflows(double capacity_factor, Start start, std::int64_t steps) {
+  const FfnMixture top1{.experts = 4, .top_k = 1};
+  Training run(plan_of({.name = "padded",
+                        .config = small_mixture(std::nullopt, top1),
+                        .ties = start == Start::kAllTokensToOneExpert,
+                        .capacity_factor = capacity_factor},
+                       world().size()),
+               world());
+  std::int64_t count = 0;
+  for (std::int64_t step = 1; step <= steps; ++step) {
+    count += run.step(step).has_overflow ? 1 : 0;
+  }
+  double sum = static_cast<double>(count);
+  Memory memory;
+  Stream stream(memory);
+  world().all_reduce_sum(stream, std::span(&sum, 1)).wait(stream);
+  EXPECT_EQ(sum, static_cast<double>(count * world().size()));
+  return count;
+}
+
+TEST(ExpertCapacity, OfLessThanAllRowsIsTooLittleWhereAllGoToOneExpert) {
+  EXPECT_EQ(overflows(3.9, Start::kAllTokensToOneExpert, 1), 1);
+  EXPECT_EQ(overflows(4, Start::kAllTokensToOneExpert, 1), 0);
+  EXPECT_EQ(overflows(4, Start::kAnyhow, 10), 0);
+  EXPECT_GT(overflows(1, Start::kAnyhow, 10), 5);
+}
 
 // Rows of this rank's tokens whose expert another rank holds.
 std::int64_t rows_sent_away(const Routed& router, const LayerPlacement& placement) {

@@ -124,7 +124,7 @@ LayerPass LayersAgree::ffn(const Tensor& h) {
   LayerPass pass{zeros(stream(), h.shape()), zeros(stream(), h.shape())};
   FfnLayerSaved saved;
   FfnFlight forward;
-  layer.start(stream(), h, h, saved, forward);
+  layer.start(stream(), /*capacity=*/{}, h, h, saved, forward);
   layer.arrivals(stream(), saved, forward);
   layer.own(stream(), h, saved, forward, pass.y);
   layer.finish(stream(), saved, forward, pass.y);

@@ -91,6 +91,46 @@ TEST(OrderByExpert, KeepsTokensAscendingAndLeavesEmptyExpertsOut) {
   EXPECT_THROW(order_by_expert(device.stream, choices, std::vector<int>{0, 1, 2, 2}), Error);
 }
 
+TEST(Padded, GivesEveryExpertAsManyRowsAndThoseBeyondNone) {
+  Device device;
+  const Tensor choices = int_tensor(device.stream, {3, 2}, {3, 0, 2, 3, 0, 3});
+  const ExpertOrder order = order_by_expert(device.stream, choices, std::vector<int>{0, 1, 2, 3});
+  const ExpertOrder two = padded(device.stream, order, 2);
+  EXPECT_EQ(values_of(device.stream, two.token_of_row),
+            (std::vector<double>{0, 2, kNoRow, kNoRow, 1, kNoRow, 0, 1}));
+  EXPECT_EQ(values_of(device.stream, two.row_of_slot),
+            (std::vector<double>{6, 0, 4, 7, 1, kNoRow}));
+  EXPECT_EQ(values_of(device.stream, two.counts), (std::vector<double>{2, 0, 1, 3}));
+  const ExpertOrder none = padded(device.stream, order, 0);
+  EXPECT_EQ(none.token_of_row.elements(), 0);
+  EXPECT_EQ(values_of(device.stream, none.row_of_slot), std::vector<double>(6, kNoRow));
+}
+
+TEST(Padded, RowsOfNoTokenAreZeroAndSlotsWithoutARowAreLeftOut) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    Device device;
+    Stream& stream = device.stream;
+    const Tensor in(stream, {2, 2}, dtype);
+    copy(stream, float_tensor(stream, {2, 2}, {1, 2, 3, 4}), in);
+    const Tensor rows(stream, {3, 2}, dtype);
+    copy(stream, float_tensor(stream, {3, 2}, {9, 9, 9, 9, 9, 9}), rows);
+    gather_rows(stream, in, int_tensor(stream, {3}, {1, kNoRow, 0}), rows);
+    EXPECT_EQ(values_of(stream, rows), (std::vector<double>{3, 4, 0, 0, 1, 2}));
+    const Tensor slots = int_tensor(stream, {1, 2}, {kNoRow, 2});
+    const Tensor gates = float_tensor(stream, {1, 2}, {5, 7});
+    const Tensor sum = float_tensor(stream, {1, 2}, {10, 10});
+    combine_rows(stream, rows, slots, gates, sum);
+    EXPECT_EQ(values_of(stream, sum), (std::vector<double>{17, 24}));
+    const Tensor d_answers(stream, {3, 2}, dtype);
+    fill_zero(stream, d_answers);
+    const Tensor d_gates = float_tensor(stream, {1, 2}, {-1, -1});
+    combine_rows_backward(stream, rows, slots, gates, float_tensor(stream, {1, 2}, {1, 1}),
+                          d_answers, d_gates);
+    EXPECT_EQ(values_of(stream, d_answers), (std::vector<double>{0, 0, 0, 0, 7, 7}));
+    EXPECT_EQ(values_of(stream, d_gates), (std::vector<double>{0, 3}));
+  }
+}
+
 TEST(CombineRows, ReturnsEveryAnswerToItsTokenAndItsGradientBack) {
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     Device device;

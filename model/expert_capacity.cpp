@@ -1,0 +1,22 @@
+#include "model/expert_capacity.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace bam {
+
+ExpertCapacity expert_capacity(const ModelConfig& config, const Batch& batch, double factor) {
+  if (!config.mixture || factor == 0) {
+    return {};
+  }
+  const FfnMixture& mixture = config.mixture->ffn;
+  ExpertCapacity capacity;
+  for (const std::int64_t sequences : batch.rank_sequences) {
+    const std::int64_t rows = sequences * batch.length;
+    const double even = static_cast<double>(rows * mixture.top_k) / mixture.experts;
+    capacity.push_back(std::min(rows, static_cast<std::int64_t>(std::ceil(factor * even))));
+  }
+  return capacity;
+}
+
+}  // namespace bam
