@@ -22,8 +22,9 @@ DataConfig data_of(const proto::DataConfig& in, const FieldCheck& field) {
     field.that(!domain.name().empty(), at + "name", "missing");
     field.that(names.insert(domain.name()).second, at + "name", domain.name(), " is used twice");
     field.that(!domain.path().empty(), at + "path", "missing");
-    out.domains.push_back({domain.name(), domain.path(),
-                           domain.has_share() ? field.positive(domain.share(), at + "share") : 1.0});
+    out.domains.push_back(
+        {domain.name(), domain.path(),
+         domain.has_share() ? field.positive(domain.share(), at + "share") : 1.0});
   }
   out.sequence_length = field.whole(in.sequence_length(), "data.sequence_length", 1, 1 << 24);
   return out;
@@ -31,9 +32,12 @@ DataConfig data_of(const proto::DataConfig& in, const FieldCheck& field) {
 
 Trainable trainable_of(proto::TrainingConfig::Trainable trainable) {
   switch (trainable) {
-    case proto::TrainingConfig::ROUTERS_ONLY: return Trainable::kRoutersOnly;
-    case proto::TrainingConfig::ROUTERS_AND_SHARED: return Trainable::kRoutersAndShared;
-    default: return Trainable::kAll;
+    case proto::TrainingConfig::ROUTERS_ONLY:
+      return Trainable::kRoutersOnly;
+    case proto::TrainingConfig::ROUTERS_AND_SHARED:
+      return Trainable::kRoutersAndShared;
+    default:
+      return Trainable::kAll;
   }
 }
 
@@ -50,8 +54,8 @@ TrainingConfig training_of(const proto::TrainingConfig& in, const FieldCheck& fi
                                          : out.micro_steps;
   field.that(out.sequences_per_step % out.micro_steps == 0, "training.micro_steps", out.micro_steps,
              " does not divide sequences_per_step ", out.sequences_per_step);
-  out.precision = in.precision() == proto::TrainingConfig::BF16 ? Precision::kBFloat16
-                                                                : Precision::kFloat32;
+  out.precision =
+      in.precision() == proto::TrainingConfig::BF16 ? Precision::kBFloat16 : Precision::kFloat32;
   out.trainable = trainable_of(in.trainable());
   out.seed = in.has_seed() ? in.seed() : out.seed;
   out.recompute = in.recompute();
@@ -130,17 +134,20 @@ ReplanConfig replan_of(const proto::ReplanConfig& in, const FieldCheck& field) {
 
 ParallelConfig parallel_of(const proto::ParallelConfig& in, const FieldCheck& field) {
   ParallelConfig out;
-  out.expert_parallel = field.whole<int>(in.expert_parallel(), "parallel.expert_parallel", 0, 1 << 20);
+  out.expert_parallel =
+      field.whole<int>(in.expert_parallel(), "parallel.expert_parallel", 0, 1 << 20);
   out.overlap = !in.has_overlap() || in.overlap();
   if (in.has_slices_per_peer()) {
-    out.slices_per_peer = field.whole<int>(in.slices_per_peer(), "parallel.slices_per_peer", 1, 1 << 16);
+    out.slices_per_peer =
+        field.whole<int>(in.slices_per_peer(), "parallel.slices_per_peer", 1, 1 << 16);
   }
   out.placement = in.placement();
   out.expert_capacity_factor = in.expert_capacity_factor();
-  field.that(out.expert_capacity_factor == 0 || (out.expert_capacity_factor >= 1 &&
-                                                 std::isfinite(out.expert_capacity_factor)),
+  field.that(out.expert_capacity_factor == 0 ||
+                 (out.expert_capacity_factor >= 1 && std::isfinite(out.expert_capacity_factor)),
              "parallel.expert_capacity_factor", out.expert_capacity_factor,
              " where 0 or a number of at least 1 was expected");
+  out.cuda_graphs = in.cuda_graphs();
   if (in.has_replan()) {
     out.replan = replan_of(in.replan(), field);
   }

@@ -36,7 +36,7 @@ struct TrainingConfig {
   bool recompute = false;
   std::int64_t validate_every = 0;  // steps; 0: never
   std::int64_t validation_tokens = 8192;
-  std::int64_t log_every = 1;  // steps
+  std::int64_t log_every = 1;            // steps
   std::int64_t routing_trace_every = 0;  // steps; 0: never
 };
 
@@ -65,6 +65,7 @@ struct ParallelConfig {
   std::string placement;  // file; empty: round-robin
   std::optional<ReplanConfig> replan;
   double expert_capacity_factor = 0;  // 0: as many rows as chose the expert
+  bool cuda_graphs = false;
 };
 
 struct CheckpointConfig {
@@ -86,8 +87,8 @@ struct RunConfig {
   GuardConfig guard;
 };
 
-/// The file as written, `a.b=c` overrides applied. Throws BadInput naming file, line and field where
-/// it is not a well-formed RunConfig; values are checked by run_config_of.
+/// The file as written, `a.b=c` overrides applied. Throws BadInput naming file, line and field
+/// where it is not a well-formed RunConfig; values are checked by run_config_of.
 proto::RunConfig read_run_config(const std::filesystem::path& path,
                                  std::span<const std::string> overrides = {});
 

@@ -30,7 +30,8 @@ TrainerOptions trainer_options(const RunConfig& config) {
           .domains = static_cast<int>(config.data.domains.size()),
           .counts_pairs = config.training.routing_trace_every > 0,
           .keep = config.training.recompute ? Keep::kInputsOnly : Keep::kAll,
-          .expert_capacity_factor = config.parallel.expert_capacity_factor};
+          .expert_capacity_factor = config.parallel.expert_capacity_factor,
+          .cuda_graphs = config.parallel.cuda_graphs};
 }
 
 LearningRate learning_rate_of(const RunConfig& config) {

@@ -36,15 +36,15 @@ Tensor Block::forward(Stream& stream, const MicroBatch& micro, const Tensor& rop
   attention_.start(stream, micro, saved.h, h32, saved.attention, attention);
   attention_.own(stream, micro, rope_table, saved.attention, y, cache);  // covers both transfers
   attention_.others(stream, micro, rope_table, saved.attention, attention);
-  ffn_.arrivals(stream, saved.ffn, ffn);                             // covers the results' return
-  ffn_.own(stream, saved.h, saved.ffn, ffn, y);                      // covers the combine
+  ffn_.arrivals(stream, saved.ffn, ffn);         // covers the results' return
+  ffn_.own(stream, saved.h, saved.ffn, ffn, y);  // covers the combine
   attention_.finish(stream, micro, attention, y);
   ffn_.finish(stream, saved.ffn, ffn, y);
   return y;
 }
 
 void Block::backward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
-                     const Tensor& x, const BlockSaved& saved, const BalanceTerm& balance,
+                     const Tensor& x, const BlockSaved& saved, const AuxiliarySlopes& auxiliary,
                      const Tensor& dx) const {
   const Tensor dy = as_dtype(stream, dx, activations_);
   const Tensor h32 = for_routers(stream, saved.h);
@@ -60,10 +60,10 @@ void Block::backward(Stream& stream, const MicroBatch& micro, const Tensor& rope
   attention_.others_backward(stream, micro, rope_table, saved.attention, attention);
   ffn_.arrivals_backward(stream, saved.ffn, ffn);
   ffn_.own_backward(stream, saved.ffn, dy, ffn, dh);
-  const double attention_z = attention_z_loss_ * balance.share / balance.rows;
+  const double attention_z = attention_z_loss_ * auxiliary.per_row;
   attention_.finish_backward(stream, micro, h32, saved.attention, attention_z, attention, dh,
                              d_gates);
-  ffn_.finish_backward(stream, h32, saved.ffn, d_chosen, balance, ffn, dh);
+  ffn_.finish_backward(stream, h32, saved.ffn, d_chosen, auxiliary, ffn, dh);
   layer_norm_backward(stream, x, norm_.value, saved.statistics, dh, dx, norm_.gradient);
 }
 

@@ -28,7 +28,7 @@ class Block {
   /// dx (n, d_model) fp32 holds dy and receives the gradient of x: through the residual (already
   /// there) and through the block.
   void backward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table, const Tensor& x,
-                const BlockSaved& saved, const BalanceTerm& balance, const Tensor& dx) const;
+                const BlockSaved& saved, const AuxiliarySlopes& auxiliary, const Tensor& dx) const;
 
  private:
   Tensor for_routers(Stream& stream, const Tensor& h) const;

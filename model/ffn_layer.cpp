@@ -24,6 +24,15 @@ std::vector<int> ascending(std::size_t experts) {
 
 }  // namespace
 
+std::vector<float> balance_slopes(const FfnMixture& mixture, const BalanceTerm& term) {
+  const double scale = mixture.balance_loss * mixture.experts * term.share / term.rows;
+  std::vector<float> slopes;
+  for (const double load : term.load_share) {
+    slopes.push_back(static_cast<float>(scale * load));
+  }
+  return slopes;
+}
+
 FfnLayer::FfnLayer(const ModelConfig& config, const ParameterStore& store,
                    const Placement& placement, int layer, Exchange& exchange)
     : exchange_(exchange) {
@@ -98,9 +107,8 @@ std::vector<std::int32_t> FfnLayer::counts_at(const ExpertCapacity& capacity) co
   return counts;
 }
 
-void FfnLayer::run_experts(Stream& stream, std::span<const ItemRange> ranges,
-                           const Tensor& rows, std::vector<FfnSaved>& saved,
-                           const Tensor& answers) const {
+void FfnLayer::run_experts(Stream& stream, std::span<const ItemRange> ranges, const Tensor& rows,
+                           std::vector<FfnSaved>& saved, const Tensor& answers) const {
   std::vector<Tensor> inputs;
   std::vector<Tensor> outputs;
   for (std::size_t e = 0; e < experts_.size(); ++e) {
@@ -118,8 +126,7 @@ void FfnLayer::arrivals(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight)
   flight.dispatched.wait(stream);
   saved.answers = Tensor(stream, flight.outbox.shape(), flight.outbox.dtype());
   flight.returns = Tensor(stream, flight.arrivals.shape(), flight.arrivals.dtype());
-  run_experts(stream, saved.plan.arrivals, flight.arrivals, saved.arrivals,
-              flight.returns);
+  run_experts(stream, saved.plan.arrivals, flight.arrivals, saved.arrivals, flight.returns);
   flight.combined = start_combine(stream, exchange_, saved.plan, flight.returns, saved.answers);
 }
 
@@ -158,7 +165,8 @@ Tensor FfnLayer::start_backward(Stream& stream, const FfnLayerSaved& saved, cons
   return d_gates;
 }
 
-// Each expert's rows of `inputs` receive the gradient of its input; they may be those of `gradients`.
+// Each expert's rows of `inputs` receive the gradient of its input; they may be those of
+// `gradients`.
 void FfnLayer::run_experts_backward(Stream& stream, std::span<const ItemRange> ranges,
                                     const std::vector<FfnSaved>& saved, const Tensor& gradients,
                                     const Tensor& inputs) const {
@@ -179,8 +187,7 @@ void FfnLayer::arrivals_backward(Stream& stream, const FfnLayerSaved& saved,
   flight.dispatched.wait(stream);
   run_experts_backward(stream, saved.plan.arrivals, saved.arrivals, flight.arrivals,
                        flight.arrivals);
-  flight.combined =
-      start_combine(stream, exchange_, saved.plan, flight.arrivals, flight.outbox);
+  flight.combined = start_combine(stream, exchange_, saved.plan, flight.arrivals, flight.outbox);
 }
 
 void FfnLayer::own_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy_low,
@@ -193,7 +200,7 @@ void FfnLayer::own_backward(Stream& stream, const FfnLayerSaved& saved, const Te
 }
 
 void FfnLayer::finish_backward(Stream& stream, const Tensor& h32, const FfnLayerSaved& saved,
-                               const Tensor& d_gates, const BalanceTerm& balance,
+                               const Tensor& d_gates, const AuxiliarySlopes& auxiliary,
                                FfnFlight& flight, const Tensor& dh) const {
   if (!mixture_) {
     return;
@@ -206,14 +213,9 @@ void FfnLayer::finish_backward(Stream& stream, const Tensor& h32, const FfnLayer
   const Tensor d_probabilities(stream, saved.router.probabilities.shape(), DType::kFloat32);
   chosen_gates_backward(stream, saved.router.probabilities, saved.router.choices,
                         gates_of(*mixture_), d_gates, d_probabilities);
-  std::vector<float> d_mean_gate;
-  const double scale = mixture_->balance_loss * mixture_->experts * balance.share / balance.rows;
-  for (const double load : balance.load_share) {
-    d_mean_gate.push_back(static_cast<float>(scale * load));
-  }
-  add_to_rows(stream, d_mean_gate, d_probabilities);
-  const double z_scale = mixture_->z_loss * balance.share / balance.rows;
-  router_->backward(stream, h32, saved.router, z_scale, d_probabilities, dh);
+  add_to_rows(stream, auxiliary.balance, d_probabilities);
+  router_->backward(stream, h32, saved.router, mixture_->z_loss * auxiliary.per_row,
+                    d_probabilities, dh);
 }
 
 }  // namespace bam

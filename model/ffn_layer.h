@@ -31,9 +31,18 @@ struct FfnFlight {
 
 /// Weight of the auxiliary losses in this micro-step, and what the balancing loss must know.
 struct BalanceTerm {
-  double share = 0;                 // rows of this micro-step / rows of the optimiser step
-  double rows = 1;                  // rows of this micro-step, on all ranks
-  std::vector<double> load_share;   // f_i: chosen slots of expert i / all slots, on all ranks
+  double share = 0;                // rows of this micro-step / rows of the optimiser step
+  double rows = 1;                 // rows of this micro-step, on all ranks
+  std::vector<double> load_share;  // f_i: chosen slots of expert i / all slots, on all ranks
+};
+
+/// The balancing loss along each expert's gate, the same in every row: alpha N f_i share / rows.
+std::vector<float> balance_slopes(const FfnMixture& mixture, const BalanceTerm& term);
+
+/// What backward adds of the auxiliary losses.
+struct AuxiliarySlopes {
+  Tensor balance;      // (experts) fp32: balance_slopes; empty in a dense model
+  double per_row = 0;  // share / rows of the BalanceTerm: the weight of a row's z-loss
 };
 
 /// The FFN of one block: top-k routed experts spread over the ranks of the exchange, or a dense
@@ -65,7 +74,7 @@ class FfnLayer {
                     FfnFlight& flight, const Tensor& dh) const;
   /// dh (n, d_model) fp32 += the rows' gradients, and through the router with the auxiliary losses.
   void finish_backward(Stream& stream, const Tensor& h32, const FfnLayerSaved& saved,
-                       const Tensor& d_gates, const BalanceTerm& balance, FfnFlight& flight,
+                       const Tensor& d_gates, const AuxiliarySlopes& auxiliary, FfnFlight& flight,
                        const Tensor& dh) const;
 
  private:

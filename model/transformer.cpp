@@ -6,6 +6,7 @@
 #include "runtime/cross_entropy.h"
 #include "runtime/elementwise.h"
 #include "runtime/embedding.h"
+#include "runtime/host.h"
 #include "runtime/layer_norm.h"
 #include "runtime/rope.h"
 
@@ -69,16 +70,23 @@ const Parameter& Transformer::output() const {
 void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& saved,
                           double capacity_factor) const {
   grow_rope_table(stream, batch.length);
+  saved.recording.run(stream, [&] { compute(stream, batch, keep, capacity_factor, saved); });
+  read_routing(stream, batch, saved);
+}
+
+// All of forward that waits for no numbers of what was routed, or once a layer.
+void Transformer::compute(Stream& stream, const Batch& batch, Keep keep, double capacity_factor,
+                          Saved& saved) const {
+  saved.rope_table = rope_table_;
   saved.micro = lay_out(stream, config_, batch, placement_, exchange_, options_.slices_per_peer);
   saved.micro.capacity = expert_capacity(config_, batch, capacity_factor);
   Tensor x(stream, {batch.rows(), config_.d_model}, DType::kFloat32);
   embedding(stream, batch.tokens, store_.at("embedding").value, x);
-  RoutingTally tally;
   for (const Block& block : blocks_) {
     stream.heartbeat().at_layer(static_cast<int>(&block - blocks_.data()));
     BlockSaved block_saved;
-    Tensor y = block.forward(stream, saved.micro, rope_table_, x, block_saved);
-    count_routing(stream, batch, block_saved, tally);
+    Tensor y = block.forward(stream, saved.micro, saved.rope_table, x, block_saved);
+    count_routing(stream, batch, block_saved, saved.tally);
     if (keep != Keep::kNothing) {
       saved.inputs.push_back(x);
       saved.blocks.emplace_back();
@@ -93,7 +101,6 @@ void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& 
   saved.final_statistics = Tensor(stream, {x.rows(), 2}, DType::kFloat32);
   layer_norm(stream, x, store_.at("final_norm").value, config_.norm_epsilon, saved.hidden,
              saved.final_statistics);
-  read_routing(stream, batch, tally, saved);
 }
 
 void Transformer::grow_rope_table(Stream& stream, std::int64_t positions) const {
@@ -131,11 +138,11 @@ void Transformer::count_routing(Stream& stream, const Batch& batch, const BlockS
 }
 
 // What count_routing added, layer by layer, and whether it fits the experts' capacity.
-void Transformer::read_routing(Stream& stream, const Batch& batch, RoutingTally& tally,
-                               Saved& saved) const {
-  const std::vector<RoutingTally::Counted> counted = tally.read(stream);
+void Transformer::read_routing(Stream& stream, const Batch& batch, Saved& saved) const {
+  const std::vector<RoutingTally::Counted> counted = saved.tally.read(stream);
   auto next = counted.begin();
   saved.routing.resize(blocks_.size());
+  saved.has_overflow = false;
   const ExpertCapacity& capacity = saved.micro.capacity;
   for (LayerRouting& layer : saved.routing) {
     if (has_attention_router(config_)) {
@@ -167,11 +174,12 @@ Tensor Transformer::losses(Stream& stream, const Batch& batch, const Saved& save
   return losses;
 }
 
-Transformer::LossAndGradient Transformer::losses_and_gradient(Stream& stream, const Batch& batch,
-                                                              const Saved& saved,
-                                                              double scale) const {
-  LossAndGradient result{Tensor(stream, {batch.rows()}, DType::kFloat32),
-                         Tensor(stream, saved.hidden.shape(), DType::kFloat32)};
+Tensor Transformer::losses_and_gradient(Stream& stream, const Batch& batch, Saved& saved,
+                                        double scale) const {
+  Tensor losses(stream, {batch.rows()}, DType::kFloat32);
+  if (saved.d_hidden.shape() != saved.hidden.shape()) {
+    saved.d_hidden = Tensor(stream, saved.hidden.shape(), DType::kFloat32);
+  }
   const DType dtype = saved.hidden.dtype();
   for (std::int64_t begin = 0; begin < batch.rows(); begin += kLogitRows) {
     const std::int64_t end = std::min(begin + kLogitRows, batch.rows());
@@ -180,37 +188,84 @@ Transformer::LossAndGradient Transformer::losses_and_gradient(Stream& stream, co
     const Tensor d_scores =
         dtype == DType::kFloat32 ? scores : Tensor(stream, scores.shape(), dtype);
     cross_entropy_with_gradient(stream, scores, batch.targets.slice(begin, end), scale,
-                                result.losses.slice(begin, end), d_scores);
-    matmul(stream, d_scores, output().value, result.d_hidden.slice(begin, end));
+                                losses.slice(begin, end), d_scores);
+    matmul(stream, d_scores, output().value, saved.d_hidden.slice(begin, end));
     add_linear_weight_gradient(stream, d_scores, hidden, output());
   }
-  return result;
+  return losses;
 }
 
-void Transformer::backward(Stream& stream, const Batch& batch, Saved& saved, const Tensor& d_hidden,
+void Transformer::backward(Stream& stream, const Batch& batch, Saved& saved,
                            const std::vector<BalanceTerm>& balance,
                            const std::function<void(int)>& after_layer) const {
-  const Parameter& norm = store_.at("final_norm");
-  Tensor dx(stream, d_hidden.shape(), DType::kFloat32);
-  fill_zero(stream, dx);
-  layer_norm_backward(stream, saved.last, norm.value, saved.final_statistics, d_hidden, dx,
-                      norm.gradient);
+  set_balance_slopes(stream, balance, saved);
+  Tensor dx;
+  saved.recording.run(stream, [&] {
+    const Parameter& norm = store_.at("final_norm");
+    dx = Tensor(stream, saved.d_hidden.shape(), DType::kFloat32);
+    fill_zero(stream, dx);
+    layer_norm_backward(stream, saved.last, norm.value, saved.final_statistics, saved.d_hidden, dx,
+                        norm.gradient);
+  });
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     stream.heartbeat().at_layer(static_cast<int>(i));
-    if (!saved.blocks[i]) {
-      saved.blocks[i].emplace();
-      blocks_[i].forward(stream, saved.micro, rope_table_, saved.inputs[i], *saved.blocks[i]);
-    }
-    blocks_[i].backward(stream, saved.micro, rope_table_, saved.inputs[i], *saved.blocks[i],
-                        balance.at(i), dx);
-    saved.blocks[i].reset();
-    saved.inputs[i] = Tensor();
+    saved.recording.run(stream, [&] { layer_backward(stream, i, balance.at(i), dx, saved); });
     after_layer(static_cast<int>(i));
   }
   const Parameter& table = store_.at("embedding");
   if (!table.gradient.empty()) {
-    embedding_backward(stream, batch.tokens, dx, table.gradient);
+    saved.recording.run(stream,
+                        [&] { embedding_backward(stream, batch.tokens, dx, table.gradient); });
   }
+}
+
+// One copy to the device for all layers.
+void Transformer::set_balance_slopes(Stream& stream, const std::vector<BalanceTerm>& balance,
+                                     Saved& saved) const {
+  if (!config_.mixture) {
+    return;
+  }
+  std::vector<float> slopes;
+  for (const BalanceTerm& term : balance) {
+    const std::vector<float> of_layer = balance_slopes(config_.mixture->ffn, term);
+    slopes.insert(slopes.end(), of_layer.begin(), of_layer.end());
+  }
+  if (saved.balance_slopes.empty()) {
+    saved.balance_slopes =
+        Tensor(stream, {config_.n_layers, config_.mixture->ffn.experts}, DType::kFloat32);
+  }
+  to_device(stream, slopes, saved.balance_slopes);
+}
+
+void Transformer::layer_backward(Stream& stream, std::size_t layer, const BalanceTerm& balance,
+                                 const Tensor& dx, Saved& saved) const {
+  std::optional<BlockSaved>& kept = saved.blocks[layer];
+  if (!kept) {
+    kept.emplace();
+    blocks_[layer].forward(stream, saved.micro, saved.rope_table, saved.inputs[layer], *kept);
+  }
+  const auto row = static_cast<std::int64_t>(layer);
+  const AuxiliarySlopes auxiliary{
+      .balance = config_.mixture ? saved.balance_slopes.slice(row, row + 1) : Tensor(),
+      .per_row = balance.share / balance.rows};
+  blocks_[layer].backward(stream, saved.micro, saved.rope_table, saved.inputs[layer], *kept,
+                          auxiliary, dx);
+  kept.reset();
+  saved.inputs[layer] = Tensor();
+}
+
+std::string Transformer::obstacle_to_recording(double capacity_factor) const {
+  if (config_.mixture && exchange_.ranks() > 1) {
+    return "experts are spread over ranks";
+  }
+  if (config_.mixture && capacity_factor == 0) {
+    return "experts' numbers of rows are waited for (parallel.expert_capacity_factor is 0)";
+  }
+  if (config_.has_attention_experts() &&
+      config_.mixture->attention->routing == AttentionRouting::kTopK) {
+    return "attention experts' numbers of rows are waited for (routing is TOP_K)";
+  }
+  return "";
 }
 
 }  // namespace bam

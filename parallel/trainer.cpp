@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/check.h"
 #include "runtime/host.h"
 
 namespace bam {
@@ -19,13 +20,23 @@ Trainer::Parts::Parts(Stream& stream, Communicator& world, Layout& layout,
              .slices_per_peer = options.slices_per_peer,
              .domains = options.domains,
              .counts_pairs = options.counts_pairs}),
-      step(model, store, optimizer, world, options.keep, options.overlap,
-           options.expert_capacity_factor) {}
+      step(model, store, optimizer, world,
+           {.keep = options.keep,
+            .overlap = options.overlap,
+            .capacity_factor = options.expert_capacity_factor,
+            .records = options.cuda_graphs}) {}
 
 Trainer::Trainer(Stream& stream, Communicator& world, Layout& layout, const ModelConfig& config,
                  Placement placement, const TrainerOptions& options)
     : stream_(stream), world_(world), layout_(layout), config_(config), options_(options) {
   place(std::move(placement));
+  if (options.cuda_graphs) {
+    const std::string obstacle =
+        stream.device() == DeviceKind::kCpu
+            ? "the run is on CPUs"
+            : model().obstacle_to_recording(options.expert_capacity_factor);
+    check_input(obstacle.empty(), "parallel.cuda_graphs: not here: ", obstacle);
+  }
   if (world.size() > 1) {
     stream.on_poll([&clock = world.clock()] { clock.progress(); });
   }

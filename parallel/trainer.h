@@ -15,11 +15,12 @@ struct TrainerOptions {
   Trainable trainable = Trainable::kAll;
   OptimizerSettings optimizer;
   Overlap overlap = Overlap::kOn;
-  int slices_per_peer = 2;  // see TransformerOptions
-  int domains = 1;          // routing statistics are kept for each
+  int slices_per_peer = 2;    // see TransformerOptions
+  int domains = 1;            // routing statistics are kept for each
   bool counts_pairs = false;  // see TransformerOptions
   Keep keep = Keep::kAll;
-  double expert_capacity_factor = 0;  // see TrainingStep
+  double expert_capacity_factor = 0;  // see StepOptions
+  bool cuda_graphs = false;           // likewise; refused where they cannot be
 };
 
 /// What one rank needs to train its part of a model: weights and gradients, the exchange with the

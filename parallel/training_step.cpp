@@ -19,7 +19,7 @@ double sum_of(Stream& stream, const Tensor& losses) {
 
 StepReport TrainingStep::run(Stream& stream, const StepInput& input) {
   StepReport report;
-  if (forward_backward(stream, input, capacity_factor_, report) == Outcome::kOverflow) {
+  if (forward_backward(stream, input, options_.capacity_factor, report) == Outcome::kOverflow) {
     report = StepReport();
     report.has_overflow = true;
     forward_backward(stream, input, /*capacity_factor=*/0, report);
@@ -43,9 +43,8 @@ TrainingStep::Outcome TrainingStep::forward_backward(Stream& stream, const StepI
   for (std::int64_t m = 0; m < input.micro_steps; ++m) {
     const bool is_last = m + 1 == input.micro_steps;
     parts_.enter(stream, StepPart::kData);
-    if (micro_step(stream, input, input.batch(m),
-                   is_last ? Gradients::kWhole : Gradients::kPartial, capacity_factor,
-                   report) == Outcome::kOverflow) {
+    if (micro_step(stream, input, input.batch(m), is_last ? Gradients::kWhole : Gradients::kPartial,
+                   capacity_factor, report) == Outcome::kOverflow) {
       return Outcome::kOverflow;
     }
   }
@@ -53,27 +52,34 @@ TrainingStep::Outcome TrainingStep::forward_backward(Stream& stream, const StepI
 }
 
 TrainingStep::Outcome TrainingStep::micro_step(Stream& stream, const StepInput& input,
-                                               const Batch& batch, Gradients gradients,
+                                               const Batch& fresh, Gradients gradients,
                                                double capacity_factor, StepReport& report) {
   // Sums over the copies of a weight travel while backward goes on.
   const auto ready = [&](const std::function<bool(const ParameterSpec&)>& is_ready) {
-    if (gradients == Gradients::kWhole && overlap_ == Overlap::kOn) {
+    if (gradients == Gradients::kWhole && options_.overlap == Overlap::kOn) {
       optimizer_.gradients_ready(stream, is_ready);
     }
   };
   parts_.enter(stream, StepPart::kForward);
-  Saved saved;
-  model_.forward(stream, batch, keep_, saved, capacity_factor);
+  const double rows = input.rows / static_cast<double>(input.micro_steps);
+  const double share = rows / input.rows;
+  const bool repeats =
+      can_record(stream, capacity_factor) &&
+      repeated_.begin(stream, fresh, {fresh.sequences, fresh.length, capacity_factor, rows, share});
+  Saved once;
+  Saved& saved = repeats ? repeated_.saved() : once;
+  const Batch& batch = repeats ? repeated_.batch() : fresh;
+  model_.forward(stream, batch, options_.keep, saved, capacity_factor);
 
   // Balancing needs every rank's counts; their sum travels while the output head is computed.
   std::vector<double> routing = flatten(saved.routing);
   routing.push_back(saved.has_overflow ? 1 : 0);
   Pending summed = world_.all_reduce_sum(stream, routing);
-  if (overlap_ == Overlap::kOff) {
+  if (options_.overlap == Overlap::kOff) {
     summed.wait(stream);
   }
   parts_.enter(stream, StepPart::kLoss);
-  const auto [losses, d_hidden] =
+  const Tensor losses =
       model_.losses_and_gradient(stream, batch, saved, 1.0 / input.scored_targets);
   summed.wait(stream);
   if (routing.back() > 0) {
@@ -83,10 +89,8 @@ TrainingStep::Outcome TrainingStep::micro_step(Stream& stream, const StepInput& 
   unflatten(std::span(routing).first(routing.size() - 1), saved.routing);
 
   parts_.enter(stream, StepPart::kBackward);
-  const double rows = input.rows / static_cast<double>(input.micro_steps);
-  const double share = rows / input.rows;
   model_.backward(
-      stream, batch, saved, d_hidden, balance_terms(model_.config(), saved.routing, share, rows),
+      stream, batch, saved, balance_terms(model_.config(), saved.routing, share, rows),
       [&](int layer) { ready([&](const ParameterSpec& spec) { return spec.layer == layer; }); });
 
   report.loss += sum_of(stream, losses);
@@ -95,6 +99,11 @@ TrainingStep::Outcome TrainingStep::micro_step(Stream& stream, const StepInput& 
   report.z_loss += auxiliary.z * share;
   add_routing(saved.routing, report.routing);
   return Outcome::kDone;
+}
+
+bool TrainingStep::can_record(const Stream& stream, double capacity_factor) const {
+  return options_.records && stream.device() == DeviceKind::kCuda &&
+         model_.obstacle_to_recording(capacity_factor).empty();
 }
 
 }  // namespace bam

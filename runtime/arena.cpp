@@ -69,7 +69,7 @@ bool Arena::grow(std::size_t bytes) {
   if (add_piece(std::max(needed, ahead)) || add_piece(needed)) {
     return true;
   }
-  release_whole_pieces();
+  trim();
   return add_piece(needed);
 }
 
@@ -83,7 +83,7 @@ bool Arena::add_piece(std::size_t bytes) {
   return true;
 }
 
-void Arena::release_whole_pieces() {
+void Arena::trim() {
   for (auto block = blocks_.begin(); block != blocks_.end();) {
     const auto next = std::next(block);
     if (is_whole_piece(block)) {

@@ -30,6 +30,9 @@ class Arena {
   /// Gives back what take returned.
   void give(void* block);
 
+  /// Lets go of pieces in which nothing is taken.
+  void trim();
+
   /// Bytes in pieces, and bytes of them in blocks that are taken.
   std::size_t held() const { return held_; }
   std::size_t taken() const { return taken_; }
@@ -44,7 +47,6 @@ class Arena {
 
   bool grow(std::size_t bytes);
   bool add_piece(std::size_t bytes);
-  void release_whole_pieces();
   void cut(Blocks::iterator block, std::size_t bytes);
   void set_free(Blocks::iterator block);
   void no_longer_free(Blocks::iterator block);

@@ -43,8 +43,8 @@ Memory::Memory(DeviceKind device) : device_(device) {
   }
 }
 
-// A GPU's memory is let go only when all work on it is over, which it may never be while an exception
-// is under way (see Pending).
+// A GPU's memory is let go only when all work on it is over, which it may never be while an
+// exception is under way (see Pending).
 Memory::~Memory() {
   const bool waits = arena_ != nullptr || pages_ == Pages::kPinned;
   if (waits && std::uncaught_exceptions() > 0) {
@@ -111,6 +111,13 @@ std::size_t Memory::peak() const {
 std::size_t Memory::held() const {
   const std::scoped_lock lock(mutex_);
   return arena_ ? arena_->held() : held_;
+}
+
+void Memory::trim() {
+  const std::scoped_lock lock(mutex_);
+  if (arena_) {
+    arena_->trim();
+  }
 }
 
 void Memory::reset_peak() {

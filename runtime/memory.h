@@ -39,6 +39,8 @@ class Memory {
   std::size_t in_use() const;
   std::size_t peak() const;
   std::size_t held() const;
+  /// Gives the system back what a GPU's arena holds and no tensor lies in; waits for the GPU.
+  void trim();
   /// Lets peak() start again from in_use().
   void reset_peak();
 

@@ -50,7 +50,7 @@ void RoutingTally::add(Stream& stream, const Tensor& probabilities, const Tensor
   added_.push_back({experts, pair_count, length, numbers});
 }
 
-std::vector<RoutingTally::Counted> RoutingTally::read(Stream& stream) {
+std::vector<RoutingTally::Counted> RoutingTally::read(Stream& stream) const {
   std::int64_t words = 0;
   for (const Added& added : added_) {
     words += added.numbers.elements();
@@ -79,7 +79,6 @@ std::vector<RoutingTally::Counted> RoutingTally::read(Stream& stream) {
       counted.back().spans.push_back(std::move(sums));
     }
   }
-  added_.clear();
   return counted;
 }
 

@@ -22,8 +22,8 @@ class RoutingTally {
   /// routing: chosen stays 0).
   void add(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
            const Tensor& choices, std::int64_t length, Pairs pairs);
-  /// What was added, in order, and nothing is left. Waits, unless nothing was added.
-  std::vector<Counted> read(Stream& stream);
+  /// What was added, in order. Waits, unless nothing was added.
+  std::vector<Counted> read(Stream& stream) const;
 
  private:
   struct Added {

@@ -32,11 +32,11 @@ std::vector<Tensor> rows_using(Stream& stream, const Tensor& dense,
   return kernels_of(stream).rows_using(stream, dense, sets);
 }
 
-void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities) {
+void add_to_rows(Stream& stream, const Tensor& addends, const Tensor& values) {
   const Traced traced(stream, Activity::kRouting, "add_to_rows");
-  check(static_cast<std::int64_t>(addends.size()) == probabilities.cols(), addends.size(),
-        " addends for rows of ", probabilities.cols());
-  kernels_of(stream).add_to_rows(stream, addends, probabilities);
+  check(addends.elements() == values.cols(), addends.elements(), " addends for rows of ",
+        values.cols());
+  kernels_of(stream).add_to_rows(stream, addends, values);
 }
 
 Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n) {

@@ -15,8 +15,8 @@ void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, cons
 /// int32. Waits for the numbers of rows, once for all sets.
 std::vector<Tensor> rows_using(Stream& stream, const Tensor& dense,
                                std::span<const std::vector<int>> sets);
-/// probabilities[i, e] += addends[e] in every row. fp32 (n, experts).
-void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities);
+/// values[i, j] += addends[j] in every row. addends (d), values (n, d), fp32.
+void add_to_rows(Stream& stream, const Tensor& addends, const Tensor& values);
 /// (n) int32: first, first + 1, ...
 Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n);
 /// values[i] + by, of the same shape; int32.

@@ -30,8 +30,12 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  Memory& memory() { return memory_; }
-  DeviceKind device() const { return memory_.device(); }
+  /// Where its tensors are made.
+  Memory& memory() { return *memory_; }
+  /// Has them made in another memory of the same device from now on, which outlives them; returns
+  /// the one before.
+  Memory& use(Memory& memory);
+  DeviceKind device() const { return memory_->device(); }
   /// The GPU's side of a CUDA stream.
   cuda::Queue& queue() { return *queue_; }
 
@@ -75,7 +79,7 @@ class Stream {
   Trace* trace() const { return trace_; }
 
  private:
-  Memory& memory_;
+  Memory* memory_;
   std::shared_ptr<cuda::Queue> queue_;  // null on a CPU
   Trace* trace_ = nullptr;
   Heartbeat heartbeat_;

@@ -72,7 +72,7 @@ void spread_gates(Stream& stream, const Tensor& choices, const Tensor& gates, co
 void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, const Tensor& gates);
 std::vector<Tensor> rows_using(Stream& stream, const Tensor& dense,
                                std::span<const std::vector<int>> sets);
-void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities);
+void add_to_rows(Stream& stream, const Tensor& addends, const Tensor& values);
 Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n);
 Tensor shifted(Stream& stream, const Tensor& values, std::int64_t by);
 ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts);

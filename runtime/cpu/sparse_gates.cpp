@@ -49,10 +49,11 @@ std::vector<Tensor> rows_using(Stream& stream, const Tensor& dense,
   return found;
 }
 
-void add_to_rows(Stream& /*stream*/, std::span<const float> addends, const Tensor& probabilities) {
-  const auto out = probabilities.span<float>();
+void add_to_rows(Stream& /*stream*/, const Tensor& addends, const Tensor& values) {
+  const auto row = addends.span<float>();
+  const auto out = values.span<float>();
   for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] += addends[i % addends.size()];
+    out[i] += row[i % row.size()];
   }
 }
 

@@ -27,6 +27,10 @@ void copy_to_host(Stream& /*stream*/, const void* /*from*/, void* /*to*/, std::s
 void copy_to_device(Stream& /*stream*/, const void* /*from*/, void* /*to*/, std::size_t /*bytes*/) {
   refuse();
 }
+std::shared_ptr<Graph> record(Stream& /*stream*/, const std::function<void()>& /*work*/) {
+  refuse();
+}
+void replay(Stream& /*stream*/, const Graph& /*graph*/) { refuse(); }
 const Kernels& kernels() { refuse(); }
 
 }  // namespace bam::cuda

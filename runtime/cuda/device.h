@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,8 @@ namespace cuda {
 
 /// A CUDA stream with what its kernels share.
 class Queue;
+/// Work that was recorded on one.
+class Graph;
 
 /// Why this process cannot use a GPU; empty if it can.
 std::string obstacle();
@@ -45,6 +48,11 @@ std::int64_t waits(const Queue& queue);
 /// reused at once.
 void copy_to_host(Stream& stream, const void* from, void* to, std::size_t bytes);
 void copy_to_device(Stream& stream, const void* from, void* to, std::size_t bytes);
+
+/// What `work` gives the stream, which does not do it. Throws Error where it waits.
+std::shared_ptr<Graph> record(Stream& stream, const std::function<void()>& work);
+/// Has it done, in the stream's order.
+void replay(Stream& stream, const Graph& graph);
 
 const Kernels& kernels();
 

@@ -7,12 +7,15 @@
 #include <vector>
 
 #include "runtime/check.h"
+#include "runtime/cuda/check_cuda.h"
 #include "runtime/cuda/library.h"
 #include "runtime/cuda/queue.h"
 
 namespace bam::cuda {
 namespace {
 
+// Its own, as graphs that cuBLAS's products are recorded in go on using what they began with.
+constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 constexpr std::int64_t kLargest = std::numeric_limits<int>::max();
 
 cudaDataType_t type_of(DType dtype) { return dtype == DType::kBFloat16 ? CUDA_R_16BF : CUDA_R_32F; }
@@ -70,8 +73,16 @@ class GroupedProducts::Library {
         library_.function<decltype(cublasGemmGroupedBatchedEx)>("cublasGemmGroupedBatchedEx");
     check(create(&handle_) == CUBLAS_STATUS_SUCCESS, "cublasCreate failed");
     check(set_stream(handle_, stream) == CUBLAS_STATUS_SUCCESS, "cublasSetStream failed");
+    const auto set_workspace =
+        library_.function<decltype(cublasSetWorkspace_v2)>("cublasSetWorkspace_v2");
+    check_cuda(cudaMalloc(&workspace_, kWorkspaceBytes), "cuBLAS workspace");
+    check(set_workspace(handle_, workspace_, kWorkspaceBytes) == CUBLAS_STATUS_SUCCESS,
+          "cublasSetWorkspace failed");
   }
-  ~Library() { library_.function<decltype(cublasDestroy_v2)>("cublasDestroy_v2")(handle_); }
+  ~Library() {
+    library_.function<decltype(cublasDestroy_v2)>("cublasDestroy_v2")(handle_);
+    cudaFree(workspace_);
+  }
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
 
@@ -107,6 +118,7 @@ class GroupedProducts::Library {
   cuda::Library library_;
   decltype(cublasGemmGroupedBatchedEx)* multiply_ = nullptr;
   cublasHandle_t handle_ = nullptr;
+  void* workspace_ = nullptr;
 };
 
 GroupedProducts::GroupedProducts() = default;

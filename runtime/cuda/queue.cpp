@@ -1,12 +1,14 @@
+#include "runtime/cuda/queue.h"
+
 #include <algorithm>
 #include <cstring>
 #include <exception>
 #include <new>
 
 #include "runtime/cuda/check_cuda.h"
+#include "runtime/cuda/graph.h"
 #include "runtime/cuda/grouped_products.h"
 #include "runtime/cuda/products.h"
-#include "runtime/cuda/queue.h"
 
 namespace bam::cuda {
 namespace {
@@ -53,8 +55,8 @@ Queue::Queue(Urgency urgency)
   }
 }
 
-// What fails here has failed before, or does no harm any more. While an exception is under way nobody
-// waits: other ranks may never do their part of what is on the stream.
+// What fails here has failed before, or does no harm any more. While an exception is under way
+// nobody waits: other ranks may never do their part of what is on the stream.
 Queue::~Queue() {
   if (std::uncaught_exceptions() > 0) {
     static_cast<void>(products_.release());
@@ -85,8 +87,12 @@ void Queue::throw_fault() {
         found.end);
 }
 
-// The halves take turns: one is filled while the GPU reads the other.
+// The halves take turns: one is filled while the GPU reads the other. A graph reads what it keeps.
 void Queue::copy_in(std::span<const std::byte> from, void* to) {
+  if (graph_ != nullptr) {
+    start_copy(graph_->keep(from), to, from.size());
+    return;
+  }
   constexpr std::size_t kHalfBytes = kStagingBytes / 2;
   for (std::size_t done = 0; done < from.size();) {
     if (used_ == kHalfBytes) {
@@ -99,12 +105,15 @@ void Queue::copy_in(std::span<const std::byte> from, void* to) {
     const std::size_t bytes = std::min(kHalfBytes - used_, from.size() - done);
     std::byte* staged = halves_[half_].bytes + used_;
     std::memcpy(staged, from.data() + done, bytes);
-    check_cuda(cudaMemcpyAsync(static_cast<std::byte*>(to) + done, staged, bytes,
-                               cudaMemcpyHostToDevice, handle_),
-               "copy to the GPU");
+    start_copy(staged, static_cast<std::byte*>(to) + done, bytes);
     used_ = std::min(kHalfBytes, used_ + (bytes + 15) / 16 * 16);
     done += bytes;
   }
+}
+
+void Queue::start_copy(const std::byte* pinned, void* to, std::size_t bytes) {
+  check_cuda(cudaMemcpyAsync(to, pinned, bytes, cudaMemcpyHostToDevice, handle_),
+             "copy to the GPU");
 }
 
 void Queue::copy_out(const void* from, std::span<std::byte> to) {

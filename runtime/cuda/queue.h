@@ -10,6 +10,7 @@
 
 namespace bam::cuda {
 
+class Graph;
 class GroupedProducts;
 class Products;
 
@@ -32,6 +33,8 @@ class Queue {
   /// Copies through pinned memory, so that `from` may be reused when it returns.
   void copy_in(std::span<const std::byte> from, void* to);
   void copy_out(const void* from, std::span<std::byte> to);
+  /// Has what it is given from now on added to the graph instead of done; nullptr ends that.
+  void record(Graph* graph) { graph_ = graph; }
   /// How often the host has waited here.
   std::int64_t waits() const { return waits_; }
 
@@ -45,6 +48,7 @@ class Queue {
   };
 
   void throw_fault();
+  void start_copy(const std::byte* pinned, void* to, std::size_t bytes);
 
   cudaStream_t handle_ = nullptr;
   Fault* fault_ = nullptr;
@@ -53,6 +57,7 @@ class Queue {
   std::size_t used_ = kStagingBytes / 2;  // of the half in use
   int half_ = 0;
   std::int64_t waits_ = 0;
+  Graph* graph_ = nullptr;  // being recorded
   std::unique_ptr<Products> products_;
   std::unique_ptr<GroupedProducts> grouped_products_;
 };

@@ -62,11 +62,9 @@ void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, cons
          dense.cols(), stream.queue().fault());
 }
 
-void add_to_rows(Stream& stream, std::span<const float> addends, const Tensor& probabilities) {
-  const Tensor row(stream, {static_cast<std::int64_t>(addends.size())}, DType::kFloat32);
-  stream.queue().copy_in(std::as_bytes(addends), row.raw());
-  launch(stream, thread_each(probabilities.elements()), add_to_rows_kernel, data_of<float>(row),
-         data_of<float>(probabilities), probabilities.elements(), probabilities.cols());
+void add_to_rows(Stream& stream, const Tensor& addends, const Tensor& values) {
+  launch(stream, thread_each(values.elements()), add_to_rows_kernel, data_of<float>(addends),
+         data_of<float>(values), values.elements(), values.cols());
 }
 
 Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -37,7 +38,8 @@ enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
-  cudaErrorNotReady = 600
+  cudaErrorNotReady = 600,
+  cudaErrorStreamCaptureUnsupported = 900
 };
 using cudaStream_t = bam::emulation::WorkQueue*;
 using cudaEvent_t = bam::emulation::Event*;
@@ -91,11 +93,39 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return bam::emulation::drop_queue(stream), cudaSuccess;
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (stream->is_recording()) {
+    return cudaErrorStreamCaptureUnsupported;
+  }
   bam::emulation::wait_until(stream, [=] { return stream->is_empty(); });
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   stream->put([is_over = event->is_over] { return is_over == nullptr || *is_over; });
+  return cudaSuccess;
+}
+
+// A graph is the pieces that a stream was given, in order; ready to run as it is.
+using cudaGraph_t = std::deque<bam::emulation::WorkQueue::Piece>*;
+using cudaGraphExec_t = cudaGraph_t;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
+
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  return stream->start_recording(), cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = new std::deque<bam::emulation::WorkQueue::Piece>(stream->stop_recording());
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* ready, cudaGraph_t graph,
+                                        unsigned long long) {
+  return *ready = new std::deque<bam::emulation::WorkQueue::Piece>(*graph), cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return delete graph, cudaSuccess; }
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) { return delete graph, cudaSuccess; }
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
+  for (const bam::emulation::WorkQueue::Piece& piece : *graph) {
+    stream->put(piece);
+  }
   return cudaSuccess;
 }
 

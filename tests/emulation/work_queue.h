@@ -18,7 +18,14 @@ class WorkQueue {
   /// `drain` empties every queue.
   explicit WorkQueue(void (*drain)()) : drain_all_(drain) {}
 
-  void put(Piece piece) { pieces_.push_back(std::move(piece)); }
+  void put(Piece piece) { (is_recording_ ? recorded_ : pieces_).push_back(std::move(piece)); }
+  /// Sets what is put from now on aside, until stop_recording returns it.
+  void start_recording() { is_recording_ = true; }
+  std::deque<Piece> stop_recording() {
+    is_recording_ = false;
+    return std::exchange(recorded_, {});
+  }
+  bool is_recording() const { return is_recording_; }
   bool is_empty() const { return pieces_.empty(); }
   /// Does the next piece if it can be done; returns whether it was.
   bool advance() {
@@ -39,6 +46,8 @@ class WorkQueue {
  private:
   void (*drain_all_)();
   std::deque<Piece> pieces_;
+  std::deque<Piece> recorded_;
+  bool is_recording_ = false;
 };
 
 /// A place in a queue's work; empty before it is recorded.

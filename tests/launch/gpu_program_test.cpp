@@ -60,6 +60,11 @@ class GpuProgram : public ::testing::Test {
     expect_same_metrics(run(a), run(b), kSteps);
   }
 
+  // What the last checkpoint holds.
+  std::string data_of(const std::string& folder) const {
+    return read_file(run(folder) / "step-4" / kDataFile);
+  }
+
   // Training waits for its checkpoints, so that a crash finds none of them on its way.
   static Words waiting() { return {"checkpoint.in_background=false"}; }
 
@@ -95,6 +100,17 @@ TEST_F(GpuProgram, TrainsOnFourRanksInTwoGroups) {
   expect_close("cpu", "gpu");
 }
 
+TEST_F(GpuProgram, TrainsInCudaGraphsToTheSameBits) {
+  Words padded = {"parallel.expert_capacity_factor=4", "training.micro_steps=2"};
+  expect_code(0, on_gpus(1, train_into("usual", padded)));
+  padded.push_back("parallel.cuda_graphs=true");
+  expect_code(0, on_gpus(1, train_into("graphs", padded)));
+  expect_same_metrics(run("usual"), run("graphs"), kSteps);
+  EXPECT_TRUE(data_of("usual") == data_of("graphs"));
+  const Outcome refused = expect_code(2, on_gpus(2, train_into("spread", padded)));
+  EXPECT_NE(refused.err.find("experts are spread over ranks"), std::string::npos) << refused.err;
+}
+
 TEST_F(GpuProgram, GoesOnFromItsCheckpointToTheLastBit) {
   expect_code(0, on_gpus(2, train_into("whole", waiting())));
   expect_crash(on_gpus(2, train_into("crashed", waiting())));
@@ -116,9 +132,6 @@ TEST_F(GpuProgram, GoesOnFromACpusCheckpointAndACpuFromIts) {
 TEST_F(GpuProgram, WritesTheSameCheckpointWhetherTrainingWaitsForIt) {
   expect_code(0, on_gpus(1, train_into("behind")));
   expect_code(0, on_gpus(1, train_into("waiting", {"checkpoint.in_background=false"})));
-  const auto data_of = [&](const std::string& folder) {
-    return read_file(run(folder) / "step-4" / kDataFile);
-  };
   EXPECT_TRUE(data_of("behind") == data_of("waiting"));
 }
 

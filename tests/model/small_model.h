@@ -13,8 +13,14 @@ namespace bam::testing {
 
 /// A dense model small enough for exact comparisons, with grouped-query attention.
 inline ModelConfig small_dense() {
-  return {.vocabulary = 50, .d_model = 32, .n_layers = 2, .n_heads = 4, .n_kv_heads = 2,
-          .ffn_hidden = 48, .init_std = 0.1, .mixture = std::nullopt};
+  return {.vocabulary = 50,
+          .d_model = 32,
+          .n_layers = 2,
+          .n_heads = 4,
+          .n_kv_heads = 2,
+          .ffn_hidden = 48,
+          .init_std = 0.1,
+          .mixture = std::nullopt};
 }
 
 /// The same as a mixture; `attention` absent: BTX.
@@ -53,16 +59,14 @@ inline Batch random_batch(Stream& stream, const ModelConfig& config, std::int64_
 /// A model of one rank with its weights and gradients.
 class SmallModel {
  public:
-  SmallModel(const ModelConfig& config, Precision precision,
-             DeviceKind device = DeviceKind::kCpu)
+  SmallModel(const ModelConfig& config, Precision precision, DeviceKind device = DeviceKind::kCpu)
       : memory(device),
         stream(memory),
         placement(round_robin(config, 1)),
         store(stream, config, placement, 0, precision, ParameterStore::Gradients::kTrained),
         model(stream, config, store, placement, exchange, {.precision = precision}) {
     for (Parameter& parameter : store.parameters()) {
-      const Tensor values =
-          initial_values(stream, parameter.spec, 7, 0, parameter.spec.elements());
+      const Tensor values = initial_values(stream, parameter.spec, 7, 0, parameter.spec.elements());
       copy(stream, values, parameter.value);
     }
   }
@@ -79,12 +83,12 @@ class SmallModel {
     store.zero_gradients(stream);
     Saved saved;
     model.forward(stream, batch, keep, saved);
-    const auto [losses, d_hidden] =
+    const Tensor losses =
         model.losses_and_gradient(stream, batch, saved, 1.0 / scored(stream, batch));
     const double value = total(losses, batch, saved);
-    const auto terms = balance_terms(model.config(), saved.routing, 1.0,
-                                     static_cast<double>(batch.rows()));
-    model.backward(stream, batch, saved, d_hidden, terms);
+    const auto terms =
+        balance_terms(model.config(), saved.routing, 1.0, static_cast<double>(batch.rows()));
+    model.backward(stream, batch, saved, terms);
     return value;
   }
 

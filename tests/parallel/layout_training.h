@@ -76,6 +76,7 @@ struct TrainingPlan {
   Overlap overlap = Overlap::kOn;
   bool ties = false;  // zero FFN routers: every token goes to expert 0
   double expert_capacity_factor = 0;
+  bool cuda_graphs = false;
   DeviceKind device = kind_under_test();
 };
 
@@ -93,7 +94,8 @@ class Training {
                   .optimizer = {},
                   .overlap = plan.overlap,
                   .slices_per_peer = 2,
-                  .expert_capacity_factor = plan.expert_capacity_factor}),
+                  .expert_capacity_factor = plan.expert_capacity_factor,
+                  .cuda_graphs = plan.cuda_graphs}),
         state_bytes_(memory_.in_use()) {
     trainer_.draw_weights(kSeed);
     if (plan.ties) {
@@ -133,6 +135,7 @@ class Training {
   std::vector<std::int64_t> group_sequences() const { return layout_.group_sequences(sequences_); }
   std::size_t bytes_sent() { return trainer_.exchange().bytes_sent(); }
   std::size_t state_bytes() const { return state_bytes_; }
+  const Transformer& model() const { return trainer_.model(); }
   ParameterStore& store() { return trainer_.store(); }
   ShardedOptimizer& optimizer() { return trainer_.optimizer(); }
   const Placement& placement() const { return placement_; }

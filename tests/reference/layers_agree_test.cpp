@@ -67,7 +67,7 @@ class LayersAgree : public ::testing::TestWithParam<std::tuple<ModelCase, std::i
            clear(reference::ffn_routing(pair_.config, pair_.weights, 0, h));
   }
 
-  BalanceTerm balance(const RouterSaved& router) {
+  AuxiliarySlopes auxiliary(const RouterSaved& router) {
     LayerRouting routing;
     if (config_.mixture) {
       RoutingTally tally;
@@ -75,7 +75,13 @@ class LayersAgree : public ::testing::TestWithParam<std::tuple<ModelCase, std::i
                 Pairs::kLeftOut);
       routing.ffn = tally.read(stream()).front().spans;
     }
-    return balance_terms(config_, {routing}, 1, static_cast<double>(batch_.rows())).front();
+    const auto rows = static_cast<double>(batch_.rows());
+    const BalanceTerm term = balance_terms(config_, {routing}, 1, rows).front();
+    if (!config_.mixture) {
+      return {.balance = {}, .per_row = 1 / rows};
+    }
+    const std::vector<float> slopes = balance_slopes(config_.mixture->ffn, term);
+    return {.balance = to_device(stream(), {std::ssize(slopes)}, slopes), .per_row = 1 / rows};
   }
 
   void expect_agreement(const LayerPass& found, const Matrix& y, const Matrix& dx) {
@@ -133,7 +139,7 @@ LayerPass LayersAgree::ffn(const Tensor& h) {
   const Tensor d_gates = layer.start_backward(stream(), saved, dy_, backward);
   layer.arrivals_backward(stream(), saved, backward);
   layer.own_backward(stream(), saved, dy_, backward, pass.dx);
-  layer.finish_backward(stream(), h, saved, d_gates, balance(saved.router), backward, pass.dx);
+  layer.finish_backward(stream(), h, saved, d_gates, auxiliary(saved.router), backward, pass.dx);
   return pass;
 }
 
@@ -143,7 +149,7 @@ LayerPass LayersAgree::block(const Tensor& x) {
   BlockSaved saved;
   LayerPass pass{layer.forward(stream(), micro_, table_, x, saved), zeros(stream(), x.shape())};
   add(stream(), dy_, pass.dx);
-  layer.backward(stream(), micro_, table_, x, saved, balance(saved.ffn.router), pass.dx);
+  layer.backward(stream(), micro_, table_, x, saved, auxiliary(saved.ffn.router), pass.dx);
   return pass;
 }
 

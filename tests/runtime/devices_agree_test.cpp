@@ -170,7 +170,7 @@ TEST(DevicesAgree, GatesOfEveryRouting) {
       pick_gates(stream, choices, normal_tensor(stream, dense, kFp32, "d_dense"), d_gates);
       const Tensor dp = poisoned(stream, dense, kFp32);
       chosen_gates_backward(stream, p, choices, kind, d_gates, dp);
-      add_to_rows(stream, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9}, dp);
+      add_to_rows(stream, float_tensor(stream, {9}, {1, 2, 3, 4, 5, 6, 7, 8, 9}), dp);
       softmax_rows_backward(stream, p, log_sums, 0.3, dp, dp);
       const std::vector<std::vector<int>> sets = {{8, 2}, {5}, {}};
       const std::vector<Tensor> used = rows_using(stream, spread, sets);

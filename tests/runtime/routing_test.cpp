@@ -200,7 +200,7 @@ TEST(RoutingTally, SumsEverySpanApart) {
   EXPECT_EQ(counted[1].spans[0].tokens, 4);
 }
 
-TEST(RoutingTally, KnowsSizesWithoutTokensAndIsEmptyAfterReading) {
+TEST(RoutingTally, KnowsSizesWithoutTokensAndIsReadAsOftenAsOneLikes) {
   Device device;
   Stream& stream = device.stream;
   RoutingTally tally;
@@ -211,7 +211,7 @@ TEST(RoutingTally, KnowsSizesWithoutTokensAndIsEmptyAfterReading) {
   EXPECT_TRUE(counted[0].spans.empty());
   EXPECT_EQ(counted[0].none.chosen, std::vector<double>(3));
   EXPECT_EQ(counted[0].none.pairs, std::vector<double>(3));
-  EXPECT_TRUE(tally.read(stream).empty());
+  EXPECT_EQ(tally.read(stream).size(), 1U);
 }
 
 TEST(RoutingTally, PairsAreOfExpertsChosenTogether) {
