@@ -9,10 +9,10 @@
 namespace bam {
 namespace {
 
-void check_fits(const CheckpointReader& checkpoint, const StartRequest& request) {
-  check_input(checkpoint.tokenizer() == request.tokenizer, checkpoint.path().string(),
-              ": its tokenizer is not the one of ", request.config.data.domains[0].path);
-  check_same_model(checkpoint.config().model, request.config.model, checkpoint.path());
+void check_fits(const CheckpointReader& checkpoint, const RunInput& run) {
+  check_input(checkpoint.tokenizer() == run.tokenizer, checkpoint.path().string(),
+              ": its tokenizer is not the one of ", run.config.data.domains[0].path);
+  check_same_model(checkpoint.config().model, run.config.model, checkpoint.path());
 }
 
 // Made anew from other text, or in another order, they would be another run's.
@@ -33,25 +33,23 @@ void check_same_data(const CheckpointReader& checkpoint, const TrainingData& dat
   }
 }
 
-StartPoint open_init(const Communicator& world, const StartRequest& request) {
-  StartPoint start{CheckpointReader(request.config.init_from), /*resumes=*/false};
-  check_fits(start.checkpoint, request);
+StartPoint open_init(const Communicator& world, const RunInput& run) {
+  StartPoint start{CheckpointReader(run.config.init_from), /*resumes=*/false};
+  check_fits(start.checkpoint, run);
   start.checkpoint.verify(std::span(kStateKinds).first(1), world.rank(), world.size());
   return start;
 }
 
 }  // namespace
 
-std::optional<StartPoint> open_start(Stream& stream, Communicator& world,
-                                     const StartRequest& request) {
+std::optional<StartPoint> open_start(Stream& stream, Communicator& world, const RunInput& run) {
   std::optional<StartPoint> start;
-  if (auto newest = checkpoint_to_resume(stream, world, request.folder, request.text)) {
-    check_fits(*newest, request);
-    check_same_data(*newest, request.data);
+  if (auto newest = checkpoint_to_resume(stream, world, run.folder, run.text)) {
+    check_fits(*newest, run);
+    check_same_data(*newest, run.data);
     start.emplace(StartPoint{std::move(*newest), /*resumes=*/true});
-  } else if (!request.config.init_from.empty()) {
-    start.emplace(
-        naming(request.config_name + ": init_from", [&] { return open_init(world, request); }));
+  } else if (!run.config.init_from.empty()) {
+    start.emplace(naming(run.config_name + ": init_from", [&] { return open_init(world, run); }));
   }
   world.barrier(stream).wait(stream);
   return start;

@@ -39,11 +39,19 @@ StepLog::StepLog(const std::filesystem::path& folder, std::int64_t last_step,
       folder_(folder),
       learning_rate_(learning_rate_of(config)),
       domains_(names_of(config.data.domains)),
-      ceiling_(ceiling),
-      metrics_(std::in_place, folder / "metrics.jsonl", last_step) {}
+      ceiling_(ceiling) {
+  open_files(last_step);
+}
+
+void StepLog::open_files(std::int64_t last_step) {
+  metrics_.emplace(folder_ / "metrics.jsonl", last_step);
+  if (config_.training.routing_trace_every > 0 && config_.model.mixture) {
+    routing_.emplace(folder_, last_step, config_);
+  }
+}
 
 void StepLog::go_back_to(std::int64_t step, const std::string& reason) {
-  metrics_.emplace(folder_ / "metrics.jsonl", step);
+  open_files(step);
   printer_.print_apart(
       message_of(reason, "; goes back to step ", step, " and leaves those data out"));
 }
@@ -92,6 +100,13 @@ void StepLog::write_metrics(const nlohmann::json& line) {
     metrics_->write(line);
   } catch (const Error& error) {
     std::cerr << message_of("bam: ", error.what(), "; training goes on\n") << std::flush;
+  }
+}
+
+void StepLog::add_routing(std::int64_t step, const std::vector<LayerRouting>& routing,
+                          RoutingLog::Step which) {
+  if (routing_) {
+    routing_->add(step, routing, which);
   }
 }
 

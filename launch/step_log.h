@@ -10,6 +10,7 @@
 #include "io/metrics.h"
 #include "io/run_config.h"
 #include "launch/progress.h"
+#include "launch/routing_log.h"
 #include "parallel/learning_rate.h"
 #include "parallel/planner/replan.h"
 #include "parallel/straggler_watch.h"
@@ -21,18 +22,19 @@ namespace bam {
 struct LoggedStep {
   std::int64_t step = 0;
   const StepReport& report;
-  double seconds = 0;        // of this step
-  double phase_seconds = 0;  // of all steps of this phase so far
+  double seconds = 0;                      // of this step
+  double phase_seconds = 0;                // of all steps of this phase so far
   std::optional<TransferTimes> transfers;  // of rank 0; none on GPUs, where the host sees none
   const proto::GuardState& guard;
   const std::vector<Straggler>& stragglers;
 };
 
-/// Tells of steps, on rank 0: a line of `metrics.jsonl` each, and the progress line.
+/// Tells of steps, on rank 0: a line of `metrics.jsonl` each, the progress line, and where the
+/// config has it routing.
 class StepLog {
  public:
   /// Goes on after step `last_step`. `config` outlives it; `ceiling` as in StepProgress. Throws
-  /// BadInput where the file cannot be written.
+  /// BadInput where a file cannot be written.
   StepLog(const std::filesystem::path& folder, std::int64_t last_step, const RunConfig& config,
           double ceiling);
 
@@ -41,6 +43,9 @@ class StepLog {
   /// Adds to `line` what is known of every step, and writes it; a full disk costs lines for a
   /// while, not the run.
   void write(const LoggedStep& logged, nlohmann::json line);
+  /// What a step routed, over all ranks, where it is traced.
+  void add_routing(std::int64_t step, const std::vector<LayerRouting>& routing,
+                   RoutingLog::Step which);
   /// Has the next line list a save that is over. One that failed is told of on standard error.
   void note(const SaveReport& save, std::int64_t staging_bytes);
   /// Tells of the last save that went well.
@@ -49,6 +54,7 @@ class StepLog {
   void print_replan(const Replan& replan, double seconds);
 
  private:
+  void open_files(std::int64_t last_step);
   void write_metrics(const nlohmann::json& line);
   StepProgress progress_of(const LoggedStep& logged) const;
 
@@ -58,6 +64,7 @@ class StepLog {
   std::vector<std::string> domains_;
   double ceiling_;
   std::optional<MetricsLog> metrics_;
+  std::optional<RoutingLog> routing_;  // absent where none is traced
   ProgressPrinter printer_;
   SaveReport last_save_;  // that went well
   nlohmann::json saves_;  // since the last line
