@@ -66,6 +66,17 @@ std::string agreed_refusal(CheckpointPeers& peers, const std::string& own) {
   return first == all.end() ? "" : *first;
 }
 
+std::string refusal_of(const fs::path& run, const std::vector<std::string>& refusals) {
+  if (refusals.size() == 1) {
+    return refusals.front();
+  }
+  std::string all = run.string() + ": no checkpoint in it is whole:";
+  for (const std::string& refusal : refusals) {
+    all += "\n  " + refusal;
+  }
+  return all;
+}
+
 }  // namespace
 
 std::vector<fs::path> checkpoints_to_try(const fs::path& run) {
@@ -110,7 +121,7 @@ std::optional<CheckpointReader> newest_whole_checkpoint(
     refusals.push_back(refusal);
   }
   if (!refusals.empty()) {
-    throw BadInput(refusals.front());
+    throw BadInput(refusal_of(run, refusals));
   }
   return std::nullopt;
 }

@@ -11,7 +11,8 @@ namespace bam {
 
 /// Collective: the checkpoint that training in `folder` goes on from, every byte of it checked; none
 /// where there is none yet. Damaged ones that are passed over are told of on standard error. Throws
-/// BadInput where all are damaged, and where it is one of another run (launch/same_run.h).
+/// BadInput where all are damaged, where it holds weights alone, and where it is one of another run
+/// (launch/same_run.h).
 std::optional<CheckpointReader> checkpoint_to_resume(Stream& stream, Communicator& world,
                                                      const std::filesystem::path& folder,
                                                      const proto::RunConfig& config);

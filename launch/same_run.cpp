@@ -19,6 +19,7 @@ constexpr std::array kFree = {"training.steps",
                               "training.validation_tokens",
                               "training.micro_steps",
                               "training.recompute",
+                              "training.routing_trace_every",
                               "init_from"};
 constexpr std::array kFreeGroups = {"parallel.", "checkpoint.", "guard."};
 

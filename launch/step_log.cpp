@@ -5,6 +5,7 @@
 #include <sstream>
 #include <utility>
 
+#include "io/text_file.h"
 #include "launch/replanning.h"
 #include "launch/routing_json.h"
 #include "launch/save_report.h"
@@ -47,6 +48,8 @@ void StepLog::open_files(std::int64_t last_step) {
   metrics_.emplace(folder_ / "metrics.jsonl", last_step);
   if (config_.training.routing_trace_every > 0 && config_.model.mixture) {
     routing_.emplace(folder_, last_step, config_);
+  } else if (const auto before = folder_ / "routing.jsonl"; is_file(before)) {
+    const MetricsLog without_later_steps(before, last_step);  // that was traced, and is no more
   }
 }
 

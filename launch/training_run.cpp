@@ -78,14 +78,8 @@ void TrainingRun::trace_step(std::int64_t step) {
 
 int TrainingRun::run() {
   begin_logs();
-  if (state_.step >= config_.training.steps) {
-    if (world_.rank() == 0) {
-      std::cout << input_.folder.string() << ": step " << state_.step << " of "
-                << config_.training.steps << " is done; nothing is left to train" << std::endl;
-    }
-    if (saves_.newest() == state_.step) {
-      return kDone;
-    }
+  if (state_.step >= config_.training.steps && saves_.newest() == state_.step) {
+    return kDone;
   }
   if (!saves_.open(trainer_)) {
     return kNotSaved;
@@ -112,6 +106,19 @@ void TrainingRun::begin_logs() {
   if (world_.rank() == 0) {
     make_folder(input_.folder);
     log_.emplace(input_.folder, state_.step, config_, ceiling);
+    tell_of_start();
+  }
+}
+
+// Of a run that has something behind it.
+void TrainingRun::tell_of_start() const {
+  const std::int64_t steps = config_.training.steps;
+  if (state_.step >= steps) {
+    std::cout << input_.folder.string() << ": step " << state_.step << " of " << steps
+              << " is done; nothing is left to train" << std::endl;
+  } else if (state_.step > 0) {
+    std::cout << (input_.folder / step_folder(state_.step)).string() << ": going on from step "
+              << state_.step << " of " << steps << std::endl;
   }
 }
 

@@ -39,6 +39,7 @@ class TrainingRun {
   void begin_weights(const std::optional<StartPoint>& start);
   void read_weights(const CheckpointReader& checkpoint, Moments moments);
   void begin_logs();
+  void tell_of_start() const;
   std::optional<int> next_step(int& signal);
   bool rewind();
   void place_as_at(const std::optional<StartPoint>& start);

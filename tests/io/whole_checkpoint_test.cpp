@@ -84,15 +84,21 @@ TEST_F(WholeCheckpoint, WithoutLatestNothingIsLost) {
   EXPECT_EQ(found(), 6);
 }
 
-TEST_F(WholeCheckpoint, WhereNoneIsWholeTheFirstRefusalIsThrown) {
-  for (const std::int64_t step : {2, 4, 6}) {
-    damage(step);
-  }
+TEST_F(WholeCheckpoint, WhereNoneIsWholeEachIsNamedWithItsReason) {
+  damage(2);
+  fs::remove(run() / "step-4" / kDataFile);
+  damage(6);
   try {
     found();
     FAIL();
   } catch (const BadInput& error) {
-    EXPECT_NE(std::string(error.what()).find("step-6/data.h5"), std::string::npos) << error.what();
+    const std::string text = error.what();
+    const std::size_t newest = text.find("step-6/data.h5: /weights/embedding: tile 0 is damaged");
+    const std::size_t middle = text.find("step-4/data.h5: is missing");
+    const std::size_t oldest = text.find("step-2/data.h5: /weights/embedding: tile 0 is damaged");
+    EXPECT_LT(newest, middle) << text;
+    EXPECT_LT(middle, oldest) << text;
+    EXPECT_NE(oldest, std::string::npos) << text;
   }
 }
 
