@@ -91,10 +91,10 @@ int main(int count, char** values) {
   try {
     return bam::flushed(bam::dispatch({values + 1, values + count}));
   } catch (const bam::BadInput& error) {
-    std::cerr << "bam: " << error.what() << "\n";
+    std::cerr << std::string("bam: ") + error.what() + "\n";  // at once: ranks share a terminal
     return bam::kBadInput;
   } catch (const std::exception& error) {
-    std::cerr << "bam: " << error.what() << "\n";
+    std::cerr << std::string("bam: ") + error.what() + "\n";
     return bam::kFailed;
   }
 }

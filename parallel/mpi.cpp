@@ -1,15 +1,12 @@
 #define OMPI_SKIP_MPICXX 1
 #include <mpi.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
-#include <iostream>
-#include <thread>
 #include <utility>
 
 #include "parallel/communicator.h"
+#include "parallel/mpi_check.h"
 #include "parallel/mpi_session.h"
 #include "runtime/check.h"
 
@@ -19,25 +16,6 @@ namespace {
 // MPI counts are ints: larger messages travel in pieces.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 30;
 constexpr int kTags = 32768;  // every MPI has at least as many
-constexpr std::chrono::seconds kAbortPatience{3};
-
-void check_mpi(int code, const char* what) {
-  if (code != MPI_SUCCESS) {
-    char text[MPI_MAX_ERROR_STRING];
-    int length = 0;
-    MPI_Error_string(code, text, &length);
-    throw Error(message_of(what, ": ", std::string(text, static_cast<std::size_t>(length))));
-  }
-}
-
-// For destructors, which cannot throw.
-void tell_of_mpi(int code, const char* what) noexcept {
-  try {
-    check_mpi(code, what);
-  } catch (const std::exception& error) {
-    std::cerr << std::string("bam: ") + error.what() + "\n" << std::flush;
-  }
-}
 
 // MPI requests, and what must live until they are complete.
 class Requests final : public Pending::Work {
@@ -159,46 +137,6 @@ Pending MpiBackend::barrier(Stream& stream) {
 }
 
 }  // namespace
-
-MpiSession::MpiSession() {
-  int provided = 0;
-  check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
-  check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
-}
-
-MpiSession::~MpiSession() { tell_of_mpi(MPI_Finalize(), "MPI_Finalize"); }
-
-int MpiSession::guarded(const std::function<int()>& part) {
-  const auto end_job = [](const std::exception& error, int code) {
-    int rank = 0;
-    int size = 1;
-    tell_of_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
-    tell_of_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
-    std::cout << std::flush;
-    const std::string who = size > 1 ? message_of("rank ", rank, " of ", size, ": ") : "";
-    std::cerr << "bam: " + who + error.what() + "\n" << std::flush;
-    if (size > 1) {
-      abort_job(code);
-    }
-    return code;
-  };
-  try {
-    return part();
-  } catch (const BadInput& error) {
-    return end_job(error, 2);
-  } catch (const std::exception& error) {
-    return end_job(error, 1);
-  }
-}
-
-void abort_job(int code) noexcept {
-  std::thread([code] {
-    std::this_thread::sleep_for(kAbortPatience);
-    _exit(code);
-  }).detach();
-  MPI_Abort(MPI_COMM_WORLD, code);
-  _exit(code);
-}
 
 std::unique_ptr<Communicator::Backend> Communicator::mpi(const MpiSession& /*session*/) {
   return std::make_unique<MpiBackend>(MPI_COMM_WORLD);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 namespace bam {
 
@@ -15,7 +16,12 @@ class MpiSession {
 
   /// Runs this rank's part of a job. An exception ends the whole job at once: the rank and the
   /// cause are printed, and every process ends with the exit code (2 for BadInput, else 1).
+  /// BadInput that every rank meets with the same words is printed once.
   int guarded(const std::function<int()>& part);
+
+ private:
+  class Refusals;
+  std::unique_ptr<Refusals> refusals_;
 };
 
 /// Ends every process of the job with this exit code, or, where MPI cannot reach them in a few

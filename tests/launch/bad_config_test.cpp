@@ -97,9 +97,27 @@ TEST_F(BadConfig, NamesFieldAndValueOfWhatIsOutOfRange) {
 TEST_F(BadConfig, RanksThatDoNotFitEndTheWholeJob) {
   expect_values_refused(2, {"parallel.expert_parallel=3"},
                         {"parallel.expert_parallel: 3", "2 ranks"});
-  expect_values_refused(2, {"model.n_layers=0"}, {"rank ", " of 2: ", "model.n_layers: 0"});
+  expect_values_refused(2, {"model.n_layers=0"}, {"model.n_layers: 0"});
   expect_values_refused(3, {"parallel.expert_parallel=2"},
                         {"parallel.expert_parallel: 2", "3 ranks"});
+}
+
+// Not by every rank, and with mpirun's own words no more than once.
+TEST_F(BadConfig, WhatAllRanksRefuseIsSaidOnce) {
+  const std::string config = SmallWorld::get().expert_kv();
+  const Outcome outcome =
+      expect_code(2, on_ranks(3, train(config, out(), settings({"model.n_layers=0"}))));
+  const auto times = [&](const std::string& text) {
+    int found = 0;
+    for (std::size_t at = 0; (at = outcome.err.find(text, at)) != std::string::npos; ++at) {
+      ++found;
+    }
+    return found;
+  };
+  EXPECT_EQ(times("bam: " + config + ": model.n_layers: 0"), 1) << outcome.err;
+  EXPECT_EQ(times("model.n_layers: 0"), 1) << outcome.err;
+  EXPECT_EQ(times("MPI_ABORT was invoked"), 1) << outcome.err;
+  EXPECT_EQ(times("sent help message"), 0) << outcome.err;
 }
 
 TEST_F(BadConfig, NamesWhereAPlacementDoesNotFit) {
