@@ -9,7 +9,7 @@ namespace {
 
 constexpr ReadLimits kLimits{.memory_bytes = std::int64_t{4} << 30, .cpu_seconds = 60};
 
-/// Every byte after every other kind of byte, and words of several scripts.
+/// Words of several scripts, and every byte: after a space and before a letter, and the reverse.
 std::string sample_text() {
   std::string text =
       "The quick  brown fox\n\treturn x == 7919; \xc3\xa9t\xc3\xa9 e\xcc\x81 "

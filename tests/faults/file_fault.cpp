@@ -4,7 +4,9 @@
 //   BAM_FAULT_AT      the call that is meant
 //   BAM_FAULT         kill: the process is killed instead of that call
 //                     torn: half of that call's bytes are written first (calls that write none:
-//                     kill) full: that call and every later one that writes fail, the disk is full
+//                     kill)
+//                     full: that call and every later one that writes fail, the disk is full
+//                     stop: the process stops before that call, until it is told to go on
 //   BAM_FAULT_RANK    only on this rank of an mpirun
 //   BAM_FAULT_FREE    bytes that are said to be free for that folder,
 //   BAM_FAULT_FREE_AT from so manyeth question on
@@ -65,7 +67,7 @@ enum class Verdict { kGoOn, kFail, kTear };
   std::abort();
 }
 
-/// Counts a call on `path`, and dies in it where it is the one.
+/// Counts a call on `path`, and stops or dies in it where it is the one.
 Verdict verdict_on(std::string_view path, bool writes) {
   static std::atomic<long> calls = 0;
   const Fault& the_fault = fault();
@@ -77,6 +79,10 @@ Verdict verdict_on(std::string_view path, bool writes) {
     return call >= the_fault.at && writes ? Verdict::kFail : Verdict::kGoOn;
   }
   if (call != the_fault.at) {
+    return Verdict::kGoOn;
+  }
+  if (the_fault.kind == "stop") {
+    ::raise(SIGSTOP);
     return Verdict::kGoOn;
   }
   return the_fault.kind == "torn" && writes ? Verdict::kTear : (die(), Verdict::kGoOn);

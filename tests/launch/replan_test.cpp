@@ -211,23 +211,29 @@ TEST_F(Replicated, ARunThatGoesBackToItsBeginningCountsAnew) {
   }
 }
 
-/// Damages a run's checkpoint of that step once it trains on from there, while its ranks stand.
-void damage_on_the_way(Program& program, const fs::path& run, std::int64_t step) {
-  const fs::path saved = run / step_folder(step);
-  while (program.is_running() &&
-         (!fs::exists(saved) || read_metrics(run / "metrics.jsonl").back()["step"] <= step)) {
+/// The program's rank that has stopped itself; 0 where the program ends first.
+pid_t stopped_rank(Program& program) {
+  while (program.is_running()) {
+    for (const pid_t rank : program.children()) {
+      std::string line;
+      std::getline(std::ifstream("/proc/" + std::to_string(rank) + "/stat"), line);
+      const std::size_t name_end = line.rfind(") ");
+      if (name_end != std::string::npos && line[name_end + 2] == 'T') {
+        return rank;
+      }
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  const std::vector<pid_t> ranks = program.children();
-  std::ranges::for_each(ranks, [](pid_t rank) { kill(rank, SIGSTOP); });
-  std::fstream data(saved / kDataFile, std::ios::in | std::ios::out | std::ios::binary);
-  const auto middle = static_cast<std::streamoff>(fs::file_size(saved / kDataFile) / 2);
+  return 0;
+}
+
+void flip_in_the_middle(const fs::path& file) {
+  std::fstream data(file, std::ios::in | std::ios::out | std::ios::binary);
+  const auto middle = static_cast<std::streamoff>(fs::file_size(file) / 2);
   data.seekg(middle);
   const auto byte = static_cast<char>(data.get() ^ 1);
   data.seekp(middle);
   data.put(byte);
-  data.close();
-  std::ranges::for_each(ranks, [](pid_t rank) { kill(rank, SIGCONT); });
 }
 
 // The checkpoint at which experts moved is damaged: back at the one before it they are where they
@@ -241,8 +247,21 @@ TEST_F(Replicated, ARunThatGoesBackBeyondAMoveTakesItBack) {
   ASSERT_EQ(replanned_after(one).front(), 20);
 
   stopped_at(folder_ / "early", 2, "two");
-  Program program(guarded_command("two", "spike@38", rarely));
-  damage_on_the_way(program, folder_ / "two", 20);
+  // Rank 0 stops itself as it writes one of the lines from 21 on, long before the spike.
+  ChildCommand two = guarded_command("two", "spike@38", rarely);
+  two.environment.insert({{"LD_PRELOAD", BAM_FILE_FAULT},
+                          {"BAM_FAULT", "stop"},
+                          {"BAM_FAULT_FOLDER", (folder_ / "two" / "metrics.jsonl").string()},
+                          {"BAM_FAULT_AT", "28"},
+                          {"BAM_FAULT_RANK", "0"}});
+  Program program(two);
+  const pid_t rank = stopped_rank(program);
+  ASSERT_NE(rank, 0) << program.wait().err;
+  const auto last_step = read_metrics(folder_ / "two" / "metrics.jsonl").back()["step"];
+  EXPECT_GE(last_step, 20);
+  EXPECT_LT(last_step, 37);
+  flip_in_the_middle(folder_ / "two" / "step-20" / kDataFile);
+  kill(rank, SIGCONT);
   const Outcome outcome = program.wait();
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("goes back to step 2"), std::string::npos) << outcome.out;
