@@ -123,7 +123,11 @@ void StepLog::note(const SaveReport& save, std::int64_t staging_bytes) {
   }
 }
 
-void StepLog::print_last_save() { printer_.print_apart(text_of(last_save_, folder_)); }
+void StepLog::print_last_save() {
+  if (last_save_) {
+    printer_.print_apart(text_of(*last_save_, folder_));
+  }
+}
 
 void StepLog::print_replan(const Replan& replan, double seconds) {
   printer_.print_apart(replan_text(replan, seconds));
@@ -139,7 +143,7 @@ StepProgress StepLog::progress_of(const LoggedStep& logged) const {
       .flops_per_second = step_flops(config_) / logged.seconds,
       .ceiling = ceiling_,
       .hidden = logged.transfers ? std::optional(logged.transfers->hidden_share()) : std::nullopt,
-      .saved_step = last_save_.step,
+      .saved_step = last_save_ ? last_save_->step : 0,
       .seconds_left = logged.seconds * static_cast<double>(left)};
 }
 

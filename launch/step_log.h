@@ -48,7 +48,7 @@ class StepLog {
                    RoutingLog::Step which);
   /// Has the next line list a save that is over. One that failed is told of on standard error.
   void note(const SaveReport& save, std::int64_t staging_bytes);
-  /// Tells of the last save that went well.
+  /// Tells of the last save that went well, if there was one.
   void print_last_save();
   /// Tells that experts were placed anew, and how long that took.
   void print_replan(const Replan& replan, double seconds);
@@ -66,8 +66,8 @@ class StepLog {
   std::optional<MetricsLog> metrics_;
   std::optional<RoutingLog> routing_;  // absent where none is traced
   ProgressPrinter printer_;
-  SaveReport last_save_;  // that went well
-  nlohmann::json saves_;  // since the last line
+  std::optional<SaveReport> last_save_;  // that went well
+  nlohmann::json saves_;                 // since the last line
 };
 
 }  // namespace bam
