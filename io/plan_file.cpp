@@ -19,6 +19,7 @@ constexpr std::int64_t kMostSlots = std::int64_t{1} << 30;
 
 // The schema's enumerations have the library's order.
 static_assert(static_cast<int>(Proof::kSearch) == proto::PlacementCertificate::SEARCH);
+static_assert(static_cast<int>(Proof::kMeanSearch) == proto::PlacementCertificate::SEARCH_OF_MEAN);
 static_assert(static_cast<int>(Proof::kNodes) == proto::PlacementCertificate::NODES);
 static_assert(static_cast<int>(Binding::kNodeLimit) == proto::PlacementCertificate::NODE_LIMIT);
 

@@ -98,6 +98,8 @@ std::string_view name_of(Proof proof) {
       return "each window by itself";
     case Proof::kSearch:
       return "exhaustive search";
+    case Proof::kMeanSearch:
+      return "exhaustive search of the windows' mean";
   }
   return "?";
 }

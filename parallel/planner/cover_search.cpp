@@ -31,11 +31,24 @@ SmallProblem::SmallProblem(const PlacementProblem& problem)
   for (int expert = 0; expert < problem.experts(); ++expert) {
     (means[static_cast<std::size_t>(expert)] > 0 ? experts : idle).push_back(expert);
   }
+  const auto of_windows = [&](int expert) {
+    std::vector<double> own;
+    for (const auto& window : problem.windows) {
+      own.push_back(window[static_cast<std::size_t>(expert)]);
+    }
+    return own;
+  };
   std::stable_sort(experts.begin(), experts.end(), [&](int a, int b) {
-    return means[static_cast<std::size_t>(a)] > means[static_cast<std::size_t>(b)];
+    const double mean_a = means[static_cast<std::size_t>(a)];
+    const double mean_b = means[static_cast<std::size_t>(b)];
+    return mean_a != mean_b ? mean_a > mean_b : of_windows(a) > of_windows(b);
   });
   for (const int expert : experts) {
     loads.push_back(means[static_cast<std::size_t>(expert)]);
+    window_loads.push_back(of_windows(expert));
+  }
+  for (const auto& window : problem.windows) {
+    totals.push_back(std::accumulate(window.begin(), window.end(), 0.0));
   }
   total = std::accumulate(loads.begin(), loads.end(), 0.0);
   slots = problem.slots - static_cast<int>(idle.size());

@@ -17,10 +17,12 @@ struct SmallProblem {
     RankRoom room;
     std::vector<int> ranks;
   };
-  std::vector<int> experts;   // those with load, the largest first
-  std::vector<int> idle;      // those without
-  std::vector<double> loads;  // of experts
-  double total = 0;           // of the loads
+  std::vector<int> experts;                       // those with load, the largest first
+  std::vector<int> idle;                          // those without
+  std::vector<double> loads;                      // of experts, averaged over the windows
+  double total = 0;                               // of the loads
+  std::vector<std::vector<double>> window_loads;  // [expert][window]
+  std::vector<double> totals;                     // of each window
   std::vector<RankClass> classes;
   double speed = 0;    // of all ranks together
   double fastest = 0;  // speed of the fastest

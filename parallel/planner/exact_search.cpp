@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "parallel/planner/bounds.h"
 #include "parallel/planner/cover_search.h"
+#include "parallel/planner/window_cover.h"
 
 namespace bam {
 namespace {
@@ -63,16 +65,16 @@ std::vector<std::vector<int>> similar_copies(const SmallProblem& small, const Dr
   return copies;
 }
 
-enum class Copies { kSimilar, kAll };
+/// What a search that finds nothing says.
+enum class Finds { kSome, kAll };
 
 /// Halves the range between bound and cost again and again, starting close to the bound, where few
-/// fillings come into question. Only with all copies is what was not found ruled out.
-void narrow(Bounded& best, const SmallProblem& small, Copies copies, std::int64_t steps) {
+/// fillings come into question. Only where the search finds all is what it did not find ruled out.
+template <class Search>
+void narrow(Bounded& best, const SmallProblem& small, Search& search, Finds finds,
+            std::int64_t steps) {
   const PlacementProblem& problem = best.draft.problem();
-  const bool is_proof = copies == Copies::kAll;
-  CoverSearch search(
-      small, is_proof ? all_copies(small, best.draft.cost()) : similar_copies(small, best.draft),
-      is_proof ? kMostFillings : kFewFillings);
+  const bool is_proof = finds == Finds::kAll;
   double low = best.bound;
   double stride = (best.draft.cost() - low) / (is_proof ? 64 : 2);
   while (best.draft.cost() > low * (1 + kBetter) && stride > low * kBetter && search.can_list() &&
@@ -92,6 +94,17 @@ void narrow(Bounded& best, const SmallProblem& small, Copies copies, std::int64_
   }
 }
 
+/// What the slowest rank of each window takes in any placement.
+std::vector<double> least_times(const PlacementProblem& problem) {
+  std::vector<double> least;
+  PlacementProblem one = problem;
+  for (const auto& loads : problem.windows) {
+    one.windows = {loads};
+    least.push_back(lower_bound(one).time);
+  }
+  return least;
+}
+
 }  // namespace
 
 bool is_small(const PlacementProblem& problem) {
@@ -105,9 +118,17 @@ bool is_provable(const PlacementProblem& problem) {
 }
 
 Bounded closed(Bounded start, std::int64_t steps) {
-  const SmallProblem small(start.draft.problem());
-  narrow(start, small, Copies::kSimilar, steps / 4);
-  narrow(start, small, Copies::kAll, steps);
+  const PlacementProblem& problem = start.draft.problem();
+  const SmallProblem small(problem);
+  if (problem.window_count() > 1) {
+    WindowCover all(small, least_times(problem));
+    narrow(start, small, all, Finds::kAll, steps);
+    return start;
+  }
+  CoverSearch similar(small, similar_copies(small, start.draft), kFewFillings);
+  narrow(start, small, similar, Finds::kSome, steps / 4);
+  CoverSearch all(small, all_copies(small, start.draft.cost()), kMostFillings);
+  narrow(start, small, all, Finds::kAll, steps);
   return start;
 }
 

@@ -19,8 +19,8 @@ struct Bounded {
 };
 
 /// Looks for better placements and rules out the rest, until the draft is proven best (the bound is
-/// its cost) or `steps` are used up. For small problems of one window without a node limit, shares
-/// equal.
+/// its cost) or `steps` are used up. For small problems without a node limit, shares equal; over
+/// several windows what is proven is the mean of their slowest ranks.
 Bounded closed(Bounded start, std::int64_t steps);
 
 }  // namespace bam

@@ -48,6 +48,15 @@ class NodeSearch {
         bound = {least, Proof::kSearch};
       }
     }
+    if (best_cost_ > bound.time * (1 + kSame) && is_small(problem_) &&
+        problem_.window_count() > 1) {
+      PlacementProblem average = problem_;
+      average.windows = {problem_.mean_loads()};
+      const double least = NodeSearch(average, effort_).run().certificate.bound;
+      if (least > bound.time * (1 + kSame)) {
+        bound = {least, Proof::kMeanSearch};
+      }
+    }
     Certificate& certificate = best_.certificate;
     certificate = {best_cost_, std::min(bound.time, best_cost_), bound.proof, Binding::kMean};
     certificate.binding = binding(bound);
@@ -175,7 +184,8 @@ class NodeSearch {
   }
 
   Binding binding(const LowerBound& bound) const {
-    if (bound.proof != Proof::kSearch && bound.proof != Proof::kSlots) {
+    if (bound.proof != Proof::kSearch && bound.proof != Proof::kMeanSearch &&
+        bound.proof != Proof::kSlots) {
       return binding_of(bound.proof, problem_, bound.time);
     }
     PlacementProblem free = problem_;

@@ -22,7 +22,7 @@ void raise(LowerBound& bound, double time, Proof proof) {
   }
 }
 
-/// One window in place of several: no placement is better for each of them than for their average.
+/// One window in place of several: no placement serves their average more slowly than each of them.
 PlacementProblem averaged(const PlacementProblem& problem) {
   PlacementProblem average = problem;
   average.windows = {problem.mean_loads()};
@@ -38,18 +38,20 @@ LayerPlan place_equal(const PlacementProblem& problem, const PlaceEffort& effort
   }
   Draft draft = searched(problem, bound.time, limits);
   if (draft.cost() > bound.time * (1 + kSame) && is_searched) {
-    if (problem.window_count() == 1) {
-      const Bounded best = closed({draft, bound.time}, effort.proof_steps);
-      draft = best.draft;
-      raise(bound, best.bound, Proof::kSearch);
-    } else {
-      raise(bound, place_flat(averaged(problem), effort).certificate.bound, Proof::kSearch);
+    const Bounded best = closed({draft, bound.time}, effort.proof_steps);
+    draft = best.draft;
+    raise(bound, best.bound, Proof::kSearch);
+    if (draft.cost() > bound.time * (1 + kSame) && problem.window_count() > 1) {
+      PlaceEffort less = effort;
+      less.proof_steps /= 4;
+      raise(bound, place_flat(averaged(problem), less).certificate.bound, Proof::kMeanSearch);
     }
   }
   if (draft.cost() > bound.time * (1 + kSmallGap) && is_searched && !is_provable(problem)) {
     const Draft longer =
         searched(problem, bound.time,
-                 {bound.time * (1 + kSmallGap), effort.search_steps * kSmallSteps, effort.seed});
+                 {bound.time * (1 + kSmallGap),
+                  effort.search_steps * kSmallSteps / problem.window_count(), effort.seed});
     draft = longer.cost() < draft.cost() ? longer : draft;
   }
   if (draft.cost() > bound.time * (1 + kSame) && problem.has_equal_ranks()) {
@@ -62,7 +64,7 @@ LayerPlan place_free(const PlacementProblem& problem, const PlaceEffort& effort,
   const SearchLimits limits{bound.time * (1 + effort.gap), effort.search_steps, effort.seed};
   LayerPlan plan = plan_of(searched(problem, bound.time, limits));
   if (auto chains = chained(problem, bound.time, effort.search_steps)) {
-    raise(bound, chains->bound, Proof::kSearch);
+    raise(bound, chains->bound, problem.window_count() > 1 ? Proof::kMeanSearch : Proof::kSearch);
     if (worst_time(chains->plan, problem) < worst_time(plan, problem)) {
       plan = std::move(chains->plan);
     }

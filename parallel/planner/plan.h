@@ -18,12 +18,13 @@ enum class Binding {
 
 /// How the lower bound was come by. Every kind can be checked from the problem alone.
 enum class Proof {
-  kMean,      // all load over all speed
-  kSlots,     // faster, the experts would need more replicas than there are slots
-  kCrowding,  // hot replicas fill ranks of their own, and what must join them there is too much
-  kNodes,     // the groups' loads do not divide over the nodes any better
-  kWindows,   // the mean of each window's own bound
-  kSearch,    // every placement that would be faster was ruled out, one after the other
+  kMean,        // all load over all speed
+  kSlots,       // faster, the experts would need more replicas than there are slots
+  kCrowding,    // hot replicas fill ranks of their own, and what must join them there is too much
+  kNodes,       // the groups' loads do not divide over the nodes any better
+  kWindows,     // the mean of each window's own bound
+  kSearch,      // every placement that would be faster was ruled out, one after the other
+  kMeanSearch,  // the same on loads averaged over the windows, whose slowest rank is no slower
 };
 
 /// How good a placement is, and what no placement can beat.

@@ -84,7 +84,7 @@ TEST(Verifier, SeesABoundThatDoesNotHold) {
   for (const auto shares : {SharePolicy::kEqual, SharePolicy::kFree}) {
     for (const int nodes : {1, 2}) {
       for (const auto proof : {Proof::kMean, Proof::kSlots, Proof::kCrowding, Proof::kNodes,
-                               Proof::kWindows, Proof::kSearch}) {
+                               Proof::kWindows, Proof::kSearch, Proof::kMeanSearch}) {
         Case good = public_case(shares, nodes);
         // A worse placement that claims to be the best: two experts trade places.
         std::swap(good.plan.experts[7], good.plan.experts[0]);
@@ -95,6 +95,23 @@ TEST(Verifier, SeesABoundThatDoesNotHold) {
         expect_fault(good.plan, good.problem, "does not follow");
       }
     }
+  }
+}
+
+TEST(Verifier, SeesABoundOverSeveralWindowsThatDoesNotHold) {
+  PlacementProblem problem = problem_of(first_layer(), 8, 16);
+  problem.windows.push_back(second_layer());
+  const LayerPlan good = place(problem);
+  EXPECT_EQ(good.certificate.proof, Proof::kSearch);
+  EXPECT_EQ(faults_of(good, problem), "");
+  LayerPlan worse = good;
+  std::swap(worse.experts[7], worse.experts[0]);
+  worse.certificate.worst = worst_time(worse, problem);
+  ASSERT_GT(worse.certificate.worst, good.certificate.worst);
+  for (const auto proof : {Proof::kWindows, Proof::kSearch, Proof::kMeanSearch}) {
+    worse.certificate.bound = worse.certificate.worst;
+    worse.certificate.proof = proof;
+    expect_fault(worse, problem, "does not follow");
   }
 }
 

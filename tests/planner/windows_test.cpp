@@ -103,6 +103,45 @@ TEST(Windows, BoundHoldsForSmallOnes) {
   }
 }
 
+// A group that is heavy in one window and a group that is heavy in another.
+TEST(Windows, BoundHoldsUnderANodeLimit) {
+  Draw draw(24);
+  for (int i = 0; i < 60; ++i) {
+    const int group = draw.whole(1, 3);
+    const int experts = group * draw.whole(2, 4);
+    PlacementProblem problem = problem_of(draw.lognormal(experts, 1.5), 4, 4 * ((experts + 3) / 4));
+    problem.slots -= problem.slots % 2;
+    for (int window = draw.whole(1, 3); window > 0; --window) {
+      problem.windows.push_back(draw.lognormal(experts, 1.5));
+    }
+    problem.nodes = 2;
+    problem.group = group;
+    for (RankRoom& rank : problem.ranks) {
+      rank.slots += 2;
+    }
+    problem.slots += 4;
+    const LayerPlan plan = place(problem);
+    EXPECT_EQ(faults_of(plan, problem), "") << "problem " << i;
+  }
+}
+
+// A bound that only the windows' mean has is no bound of a search over the windows, and is named
+// so.
+TEST(Windows, BoundsAreNamedByWhatTheyAre) {
+  PlacementProblem problem = problem_of({6, 1, 1}, 2, 3);
+  problem.windows.push_back({1, 6, 2});
+  problem.windows.push_back({1, 2, 6});
+  problem.shares = SharePolicy::kFree;
+  const LayerPlan free = place(problem);
+  EXPECT_NE(free.certificate.proof, Proof::kSearch);
+  EXPECT_EQ(faults_of(free, problem), "");
+  problem.shares = SharePolicy::kEqual;
+  const LayerPlan equal = place(problem);
+  EXPECT_EQ(equal.certificate.proof, Proof::kSearch);
+  EXPECT_EQ(equal.certificate.gap(), 0);
+  EXPECT_EQ(faults_of(equal, problem), "");
+}
+
 struct Drift {
   double gain = 0;   // part of what planning anew would gain
   double moved = 0;  // part of the replicas

@@ -13,22 +13,17 @@ namespace {
 
 using Loads = std::vector<double>;
 
-Loads mean_of(const PlacementProblem& problem) {
-  Loads mean(problem.windows.front().size());
-  for (const Loads& loads : problem.windows) {
-    for (std::size_t expert = 0; expert < mean.size(); ++expert) {
-      mean[expert] += loads[expert] / static_cast<double>(problem.windows.size());
+Recheck equal_within(const std::vector<Loads>& windows, const std::vector<RankRoom>& ranks,
+                     int slots, double time, std::int64_t steps) {
+  std::vector<Loads> busy(windows.size());
+  for (std::size_t expert = 0; expert < windows.front().size(); ++expert) {
+    const bool is_busy = std::any_of(windows.begin(), windows.end(),
+                                     [&](const Loads& loads) { return loads[expert] > 0; });
+    for (std::size_t window = 0; window < windows.size() && is_busy; ++window) {
+      busy[window].push_back(windows[window][expert]);
     }
   }
-  return mean;
-}
-
-Recheck equal_within(const Loads& loads, const std::vector<RankRoom>& ranks, int slots, double time,
-                     std::int64_t steps) {
-  Loads busy;
-  std::copy_if(loads.begin(), loads.end(), std::back_inserter(busy),
-               [](double load) { return load > 0; });
-  const int idle = static_cast<int>(loads.size() - busy.size());
+  const auto idle = static_cast<int>(windows.front().size() - busy.front().size());
   return RankCover(busy, ranks, slots - idle, steps).within(time);
 }
 
@@ -108,7 +103,7 @@ Recheck free_within(const Loads& loads, const std::vector<RankRoom>& ranks, int 
 class Divisions {
  public:
   Divisions(const PlacementProblem& problem, double time, std::int64_t steps)
-      : problem_(problem), time_(time), steps_(steps), loads_(mean_of(problem)) {
+      : problem_(problem), time_(time), steps_(steps) {
     ranks_per_node_ = problem.ranks.size() / static_cast<std::size_t>(problem.nodes);
     for (int node = 0; node < problem.nodes; ++node) {
       const auto first =
@@ -121,8 +116,11 @@ class Divisions {
       }
       own.slots = std::min(own.slots, problem.slots / problem.nodes);
     }
-    groups_ = loads_.size() / static_cast<std::size_t>(problem.group);
-    order_.resize(groups_);
+    for (Node& node : nodes_) {
+      node.loads.resize(problem.windows.size());
+      speed_ += node.speed;
+    }
+    order_.resize(problem.windows.front().size() / static_cast<std::size_t>(problem.group));
     std::iota(order_.begin(), order_.end(), std::size_t{0});
     std::stable_sort(order_.begin(), order_.end(),
                      [&](std::size_t a, std::size_t b) { return load_of(a) > load_of(b); });
@@ -142,14 +140,43 @@ class Divisions {
     std::vector<RankRoom> ranks;
     int slots = 0;
     double speed = 0;
-    double load = 0;
+    Loads loads;  // (windows)
     std::vector<std::size_t> groups;
   };
 
-  double load_of(std::size_t group) const {
+  double load_of(std::size_t group, const Loads& window) const {
     const auto size = static_cast<std::ptrdiff_t>(problem_.group);
-    const auto first = loads_.begin() + static_cast<std::ptrdiff_t>(group) * size;
+    const auto first = window.begin() + static_cast<std::ptrdiff_t>(group) * size;
     return std::accumulate(first, first + size, 0.0);
+  }
+  double load_of(std::size_t group) const {
+    double load = 0;
+    for (const Loads& window : problem_.windows) {
+      load += load_of(group, window);
+    }
+    return load;
+  }
+
+  void add(Node& node, std::size_t group) const {
+    for (std::size_t window = 0; window < node.loads.size(); ++window) {
+      node.loads[window] += load_of(group, problem_.windows[window]);
+    }
+  }
+
+  /// Whether the slowest nodes of all windows together take longer than they may.
+  bool takes_too_long() const {
+    double sum = 0;
+    for (std::size_t window = 0; window < problem_.windows.size(); ++window) {
+      const Loads& loads = problem_.windows[window];
+      double slowest = problem_.windows.size() > 1
+                           ? std::accumulate(loads.begin(), loads.end(), 0.0) / speed_
+                           : 0;
+      for (const Node& node : nodes_) {
+        slowest = std::max(slowest, node.loads[window] / node.speed);
+      }
+      sum += slowest;
+    }
+    return sum > time_ * static_cast<double>(problem_.windows.size()) * (1 + 1e-12);
   }
 
   bool place(std::size_t at, Nodes how) {
@@ -162,19 +189,18 @@ class Divisions {
              std::all_of(nodes_.begin(), nodes_.end(),
                          [&](const Node& node) { return is_possible(node); });
     }
-    const double load = load_of(order_[at]);
     for (Node& node : nodes_) {
       const auto held =
           static_cast<int>((node.groups.size() + 1) * static_cast<std::size_t>(problem_.group));
-      if (held > node.slots || node.load + load > time_ * node.speed * (1 + 1e-12) ||
-          is_second_empty(node)) {
+      if (held > node.slots || is_second_empty(node)) {
         continue;
       }
+      const Loads before = node.loads;
+      add(node, order_[at]);
       node.groups.push_back(order_[at]);
-      node.load += load;
-      const bool found = place(at + 1, how);
-      node.load -= load;
+      const bool found = !takes_too_long() && place(at + 1, how);
       node.groups.pop_back();
+      node.loads = before;
       if (found) {
         return true;
       }
@@ -202,7 +228,8 @@ class Divisions {
   bool is_possible(const Node& node) {
     Loads loads;
     for (const std::size_t group : node.groups) {
-      const auto first = loads_.begin() + static_cast<std::ptrdiff_t>(group) * problem_.group;
+      const auto first =
+          problem_.windows.front().begin() + static_cast<std::ptrdiff_t>(group) * problem_.group;
       loads.insert(loads.end(), first, first + problem_.group);
     }
     std::vector<double> key = loads;
@@ -212,7 +239,7 @@ class Divisions {
     const auto [known, is_new] = known_.try_emplace(key, Recheck::kPossible);
     if (is_new && !loads.empty()) {
       known->second = problem_.shares == SharePolicy::kEqual
-                          ? equal_within(loads, node.ranks, node.slots, time_, steps_)
+                          ? equal_within({loads}, node.ranks, node.slots, time_, steps_)
                           : free_within(loads, node.ranks, node.slots, time_);
       is_too_long_ = is_too_long_ || known->second == Recheck::kTooLong;
     }
@@ -222,9 +249,8 @@ class Divisions {
   const PlacementProblem& problem_;
   double time_;
   std::int64_t steps_;
-  Loads loads_;
   std::size_t ranks_per_node_ = 0;
-  std::size_t groups_ = 0;
+  double speed_ = 0;
   std::vector<std::size_t> order_;  // groups, the heaviest first
   std::vector<Node> nodes_;
   std::map<std::vector<double>, Recheck> known_;
@@ -234,12 +260,16 @@ class Divisions {
 }  // namespace
 
 Recheck placements_within(const PlacementProblem& problem, double time, std::int64_t steps) {
+  const bool is_single = problem.windows.size() == 1;
   if (problem.group > 0 && problem.nodes > 1) {
-    return Divisions(problem, time, steps).any(Divisions::Nodes::kByPlacement);
+    return is_single ? Divisions(problem, time, steps).any(Divisions::Nodes::kByPlacement)
+                     : Recheck::kPossible;
   }
-  return problem.shares == SharePolicy::kEqual
-             ? equal_within(mean_of(problem), problem.ranks, problem.slots, time, steps)
-             : free_within(mean_of(problem), problem.ranks, problem.slots, time);
+  if (problem.shares == SharePolicy::kEqual) {
+    return equal_within(problem.windows, problem.ranks, problem.slots, time, steps);
+  }
+  return is_single ? free_within(problem.windows.front(), problem.ranks, problem.slots, time)
+                   : Recheck::kPossible;
 }
 
 Recheck groups_fit(const PlacementProblem& problem, double time, std::int64_t steps) {

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "parallel/planner/problem.h"
@@ -15,11 +15,12 @@ namespace bam {
 /// other holds.
 class RankCover {
  public:
-  /// Experts of these loads (all above 0) on these ranks, `slots` replicas at most.
-  RankCover(std::vector<double> loads, const std::vector<RankRoom>& ranks, int slots,
+  /// Experts of these loads, [window][expert] (each above 0 somewhere), on these ranks, `slots`
+  /// replicas at most.
+  RankCover(std::vector<std::vector<double>> windows, const std::vector<RankRoom>& ranks, int slots,
             std::int64_t steps);
 
-  /// Whether one of them has every rank done by `time`.
+  /// Whether one of them has its slowest rank done by `time`, averaged over the windows.
   Recheck within(double time);
 
  private:
@@ -28,25 +29,42 @@ class RankCover {
 
   /// What a rank can hold.
   struct Content {
-    Counts copies{};  // of each expert on it, how many there are in all; 0: not on it
-    double load = 0;
+    Counts copies{};        // of each expert on it, how many there are in all; 0: not on it
+    std::size_t loads = 0;  // where its loads begin among its kind's
   };
   /// Ranks that are alike, and all that one of them can hold.
   struct Kind {
     RankRoom room;
     int ranks = 0;
     std::vector<Content> contents;
+    std::vector<double> loads;  // (contents, windows)
+  };
+  /// A content on its way to being listed.
+  struct Draft {
+    Counts copies{};
+    std::vector<double> loads;  // (windows)
+    int replicas = 0;           // as in Progress
   };
   using Lists = std::vector<std::vector<const Content*>>;  // [kind]
   struct Progress {
-    Counts copies{};         // decided for each expert; 0: open
-    Counts missing{};        // of those, not on a rank yet
-    std::vector<int> ranks;  // left of each kind
-    double idle = 0;         // load that ranks so far fall short of the time
-    int replicas = 0;        // decided so far, open experts counted with one each
+    Counts copies{};              // decided for each expert; 0: open
+    Counts missing{};             // of those, not on a rank yet
+    std::vector<int> ranks;       // left of each kind
+    double speed = 0;             // of the ranks left
+    std::vector<double> left;     // load that is on no rank yet (windows)
+    std::vector<double> slowest;  // time of the slowest rank, at least (windows)
+    int replicas = 0;             // decided so far, of open experts the least
   };
 
-  void list(Kind& kind, std::size_t expert, int held, Content content);
+  std::vector<double> slowest_at_least() const;
+  int fewest_copies(const std::vector<double>& loads) const;
+  double in_all(const Progress& progress, double speed, const double* loads) const;
+  double alone(const Kind& kind, const Draft& draft) const;
+  void weigh(const Kind& kind);
+  void list(Kind& kind, std::size_t expert, int held, const Draft& draft);
+  bool can_be_enough(const Kind& kind, std::size_t expert, int held, const Draft& draft) const;
+  Draft with(const Draft& draft, std::size_t expert, int copies) const;
+  const double* loads_of(const Kind& kind, const Content& content) const;
   bool agrees(const Content& content, const Kind& kind, const Progress& progress) const;
   bool is_done(const Progress& progress) const;
   std::size_t scarcest(const Lists& usable, const Progress& progress) const;
@@ -55,14 +73,18 @@ class RankCover {
   bool is_new(const Progress& progress);
   bool finish(const Progress& progress, const Lists& contents);
 
-  std::vector<double> loads_;
+  std::vector<std::vector<double>> loads_;  // [expert][window]
   std::vector<Kind> kinds_;
+  std::vector<double> totals_;  // (windows)
   int slots_;
   std::int64_t steps_left_;
-  double time_ = 0;
-  double total_ = 0;
+  int ranks_ = 0;
   double speed_ = 0;
-  std::unordered_set<std::string> seen_;
+  double most_ = 0;  // what the slowest ranks of all windows may take together
+  Progress start_;
+  std::vector<int> fewest_;                                 // copies of each expert, at least
+  std::vector<std::vector<std::vector<double>>> heaviest_;  // [expert][count][window], of a kind
+  std::unordered_map<std::string, std::vector<std::vector<double>>> seen_;  // with their slowest
 };
 
 }  // namespace bam

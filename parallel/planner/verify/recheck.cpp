@@ -25,6 +25,13 @@ Loads mean_of(const std::vector<Loads>& windows) {
   return mean;
 }
 
+/// One window in place of several: no placement serves their average more slowly than each of them.
+PlacementProblem averaged(const PlacementProblem& problem) {
+  PlacementProblem average = problem;
+  average.windows = {mean_of(problem.windows)};
+  return average;
+}
+
 double speed_of(const PlacementProblem& problem) {
   double speed = 0;
   for (const RankRoom& rank : problem.ranks) {
@@ -207,6 +214,8 @@ Recheck recheck(const PlacementProblem& problem, Proof proof, double time, std::
       return groups_fit(problem, time, steps);
     case Proof::kSearch:
       return placements_within(problem, time, steps);
+    case Proof::kMeanSearch:
+      return placements_within(averaged(problem), time, steps);
   }
   return Recheck::kPossible;
 }
