@@ -1,6 +1,6 @@
 #include "runtime/cross_entropy.h"
 
-#include "runtime/check.h"
+#include "runtime/indices.h"
 #include "runtime/kernels.h"
 
 namespace bam {
@@ -12,13 +12,7 @@ void check_losses(const Tensor& logits, const Tensor& targets, const Tensor& los
         "cross entropy of ", name_of(logits.dtype()), " ", text_of(logits.shape()), " with ",
         targets.elements(), " targets into ", name_of(losses.dtype()), " ",
         text_of(losses.shape()));
-  if (!targets.is_on_host()) {
-    return;
-  }
-  for (const std::int32_t target : targets.span<std::int32_t>()) {
-    check(target == kNotScored || (0 <= target && target < logits.cols()), "target ", target,
-          " in a vocabulary of ", logits.cols());
-  }
+  check_indices(targets, logits.cols(), "target", kNotScored);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "runtime/embedding.h"
 
-#include "runtime/check.h"
+#include "runtime/indices.h"
 #include "runtime/kernels.h"
 
 namespace bam {
@@ -10,13 +10,7 @@ void check_rows(const Tensor& tokens, const Tensor& table, const Tensor& x) {
   check(x.dtype() == DType::kFloat32 && x.rows() == tokens.elements() && x.cols() == table.cols(),
         "embedding of ", tokens.elements(), " tokens from ", text_of(table.shape()), " into ",
         name_of(x.dtype()), " ", text_of(x.shape()));
-  if (!tokens.is_on_host()) {
-    return;
-  }
-  for (const std::int32_t token : tokens.span<std::int32_t>()) {
-    check(0 <= token && token < table.rows(), "token ", token, " in a vocabulary of ",
-          table.rows());
-  }
+  check_indices(tokens, table.rows(), "token");
 }
 
 }  // namespace

@@ -3,23 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/check.h"
 #include "runtime/host.h"
+#include "runtime/indices.h"
 #include "runtime/kernels.h"
 
 namespace bam {
-namespace {
-
-void check_positions(const Tensor& positions, std::int64_t rows) {
-  if (!positions.is_on_host()) {
-    return;
-  }
-  for (const std::int32_t position : positions.span<std::int32_t>()) {
-    check(0 <= position && position < rows, "rope: position ", position, " with a table of ", rows);
-  }
-}
-
-}  // namespace
 
 Tensor rope_table(Stream& stream, std::int64_t positions, std::int64_t head_dim, double theta) {
   check(head_dim > 0 && head_dim % 2 == 0, "rope: head dimension ", head_dim, " is not even");
@@ -46,7 +34,7 @@ void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor
         " ", text_of(x.shape()), " with heads of ", table.cols());
   check(positions.elements() == x.rows(), "rope: ", positions.elements(), " positions for ",
         text_of(x.shape()));
-  check_positions(positions, table.rows());
+  check_indices(positions, table.rows(), "rope: position");
   kernels_of(stream).rope(stream, x, positions, table, rotation);
 }
 

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "runtime/check.h"
+#include "runtime/indices.h"
 #include "runtime/kernels.h"
 
 namespace bam {
@@ -18,24 +18,6 @@ void check_log_sums(const Tensor& log_sums, std::int64_t rows) {
         text_of(log_sums.shape()), " for ", rows, " rows");
 }
 
-void check_indices(const Tensor& indices, std::int64_t end, const char* what) {
-  if (!indices.is_on_host()) {
-    return;
-  }
-  for (const std::int32_t index : indices.span<std::int32_t>()) {
-    check(0 <= index && index < end, what, ": ", index, " is not below ", end);
-  }
-}
-
-void check_rows(const Tensor& rows, std::int64_t end, const char* what) {
-  if (!rows.is_on_host()) {
-    return;
-  }
-  for (const std::int32_t row : rows.span<std::int32_t>()) {
-    check(row == kNoRow || (0 <= row && row < end), what, ": ", row, " is not below ", end);
-  }
-}
-
 void check_gates(const Tensor& probabilities, const Tensor& choices, const Tensor& gates) {
   check(probabilities.rows() == choices.rows() && choices.cols() <= probabilities.cols(),
         "choices ", text_of(choices.shape()), " of ", text_of(probabilities.shape()));
@@ -48,7 +30,7 @@ void check_combine(const Tensor& answers, const Tensor& row_of_slot, const Tenso
   check(answers.dtype() != DType::kInt32, "answers ", text_of(answers.shape()), " of int32");
   check_fp32(gates, row_of_slot.shape(), "gates");
   check_fp32(sum, {row_of_slot.rows(), answers.cols()}, "sum of answers");
-  check_rows(row_of_slot, answers.rows(), "row of slot");
+  check_indices(row_of_slot, answers.rows(), "row of slot", kNoRow);
 }
 
 }  // namespace
@@ -118,7 +100,7 @@ void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Ten
   check(in.dtype() == out.dtype() && in.cols() == out.cols() && rows.elements() == out.rows(),
         "gathering ", rows.elements(), " rows of ", name_of(in.dtype()), " ", text_of(in.shape()),
         " into ", name_of(out.dtype()), " ", text_of(out.shape()));
-  check_rows(rows, in.rows(), "row to gather");
+  check_indices(rows, in.rows(), "row to gather", kNoRow);
   kernels_of(stream).gather_rows(stream, in, rows, out);
 }
 

@@ -1,6 +1,6 @@
 #include "runtime/sparse_gates.h"
 
-#include "runtime/check.h"
+#include "runtime/indices.h"
 #include "runtime/kernels.h"
 
 namespace bam {
@@ -10,6 +10,7 @@ void check_shapes(const Tensor& choices, const Tensor& gates, const Tensor& dens
   check(choices.shape() == gates.shape() && dense.rows() == choices.rows(), "choices ",
         text_of(choices.shape()), ", gates ", text_of(gates.shape()), ", dense ",
         text_of(dense.shape()));
+  check_indices(choices, dense.cols(), "chosen expert");
 }
 
 }  // namespace

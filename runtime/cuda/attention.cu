@@ -7,8 +7,6 @@
 namespace bam::cuda {
 namespace {
 
-constexpr float kNegativeInfinity = -std::numeric_limits<float>::infinity();
-
 template <class T, int kDim>
 struct ForwardMemory {
   T q[kTileRows * stride_of<T>(kDim)];
@@ -158,7 +156,7 @@ __global__ void __launch_bounds__(kTileThreads)
 
 }  // namespace
 
-AttentionCall call_of(const AttentionShape& shape, const Tensor& query_rows,
+AttentionCall call_of(Stream& stream, const AttentionShape& shape, const Tensor& query_rows,
                       const Tensor& document_starts, std::initializer_list<const Tensor*> tensors) {
   check(shape.keys() <= std::numeric_limits<std::int32_t>::max() - kTileRows, "attention over ",
         shape.keys(), " keys");
@@ -172,17 +170,19 @@ AttentionCall call_of(const AttentionShape& shape, const Tensor& query_rows,
           .document_starts = data_of<std::int32_t>(document_starts),
           .queries = static_cast<int>(query_rows.elements()),
           .keys = static_cast<int>(shape.keys()),
+          .length = static_cast<int>(shape.length),
           .heads = static_cast<int>(shape.heads),
           .kv_heads = static_cast<int>(shape.kv_heads),
           .head_dim = static_cast<int>(shape.head_dim),
           .scale = static_cast<float>(1 / std::sqrt(static_cast<double>(shape.head_dim))),
-          .is_wide = is_wide};
+          .is_wide = is_wide,
+          .fault = stream.queue().fault()};
 }
 
 void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, const Tensor& k,
                const Tensor& v, const Tensor& query_rows, const Tensor& document_starts,
                const Tensor& out, const Tensor& log_sums) {
-  const AttentionCall call = call_of(shape, query_rows, document_starts, {&q, &k, &v});
+  const AttentionCall call = call_of(stream, shape, query_rows, document_starts, {&q, &k, &v});
   with_float_type(q.dtype(), [&]<class T>(T) {
     with_head_dim(shape.head_dim, [&]<int kDim>(std::integral_constant<int, kDim>) {
       launch(stream,

@@ -153,7 +153,7 @@ __global__ void __launch_bounds__(kTileThreads)
   const int begin =
       first_past(call.queries, [&](int i) { return call.query_rows[i] >= first_key; });
   const int end = first_past(call.queries, [&](int i) {
-    return call.document_starts[call.query_rows[i]] >= first_key + key_count;
+    return call.start_of(call.query_rows[i]) >= first_key + key_count;
   });
   wait_for_copies();
   Sums<kDim> dk_sums;
@@ -209,12 +209,12 @@ void attention_backward(Stream& stream, const AttentionShape& shape, const Tenso
                         const Tensor& k, const Tensor& v, const Tensor& query_rows,
                         const Tensor& document_starts, const Tensor& out, const Tensor& log_sums,
                         const Tensor& d_out, const Tensor& dq, const Tensor& dk, const Tensor& dv) {
-  const AttentionCall call = call_of(shape, query_rows, document_starts, {&q, &k, &v, &d_out});
+  const AttentionCall call =
+      call_of(stream, shape, query_rows, document_starts, {&q, &k, &v, &d_out});
   const Tensor shifts(stream, log_sums.shape(), DType::kFloat32);
   with_float_type(q.dtype(), [&]<class T>(T) {
-    launch(stream, {.blocks = {blocks_for(shifts.elements(), kThreads / kWarp)}}, shifts_kernel<T>,
-           data_of<T>(out), data_of<T>(d_out), data_of<float>(shifts), shifts.elements(),
-           call.head_dim);
+    launch(stream, warp_a_row(shifts.elements()), shifts_kernel<T>, data_of<T>(out),
+           data_of<T>(d_out), data_of<float>(shifts), shifts.elements(), call.head_dim);
     with_head_dim(shape.head_dim, [&]<int kDim>(std::integral_constant<int, kDim>) {
       const std::size_t bytes = sizeof(BackwardMemory<T, kDim>);
       launch(stream,

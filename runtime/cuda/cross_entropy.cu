@@ -6,8 +6,6 @@
 namespace bam::cuda {
 namespace {
 
-constexpr float kNegativeInfinity = -std::numeric_limits<float>::infinity();
-
 // What logsumexp of some values is made of; two of them are joined by `join`.
 struct Exponentials {
   float largest = kNegativeInfinity;

@@ -96,8 +96,8 @@ void fill(Stream& stream, const Tensor& out, float value) {
   with_width(width_of(out.elements(), {&out}),
              [&]<int kWidth>(std::integral_constant<int, kWidth>) {
                const std::int64_t packs = out.elements() / kWidth;
-               launch(stream, {.blocks = {blocks_for(packs, kThreads)}}, fill_kernel<float, kWidth>,
-                      data_of<float>(out), value, packs);
+               launch(stream, thread_each(packs), fill_kernel<float, kWidth>, data_of<float>(out),
+                      value, packs);
              });
 }
 
@@ -114,7 +114,7 @@ void copy(Stream& stream, const Tensor& from, const Tensor& to) {
   with_width(width_of(from.elements(), {&from, &to}),
              [&]<int kWidth>(std::integral_constant<int, kWidth>) {
                const std::int64_t packs = from.elements() / kWidth;
-               const Grid grid{.blocks = {blocks_for(packs, kThreads)}};
+               const Grid grid = thread_each(packs);
                if (to.dtype() == DType::kBFloat16) {
                  launch(stream, grid, convert_kernel<float, bfloat16, kWidth>, data_of<float>(from),
                         data_of<bfloat16>(to), packs);
@@ -130,8 +130,8 @@ void add(Stream& stream, const Tensor& part, const Tensor& sum) {
     with_width(width_of(part.elements(), {&part, &sum}),
                [&]<int kWidth>(std::integral_constant<int, kWidth>) {
                  const std::int64_t packs = part.elements() / kWidth;
-                 launch(stream, {.blocks = {blocks_for(packs, kThreads)}}, add_kernel<T, kWidth>,
-                        data_of<T>(part), data_of<float>(sum), packs);
+                 launch(stream, thread_each(packs), add_kernel<T, kWidth>, data_of<T>(part),
+                        data_of<float>(sum), packs);
                });
   });
 }

@@ -14,6 +14,8 @@ struct Fault {
     kPosition,
     kExpert,
     kRow,
+    kQueryRow,
+    kDocument,
   };
   int kind = kNone;
   int value = 0;

@@ -5,8 +5,6 @@
 namespace bam::cuda {
 namespace {
 
-Grid thread_a_row(std::int64_t rows) { return {.blocks = {blocks_for(rows, kThreads)}}; }
-
 __global__ void softmax_kernel(const float* logits, float* probabilities, float* log_sums,
                                std::int64_t rows, std::int64_t experts) {
   const std::int64_t row = place();
@@ -142,33 +140,33 @@ __global__ void chosen_gates_backward_kernel(const float* probabilities,
 
 void softmax_rows(Stream& stream, const Tensor& logits, const Tensor& probabilities,
                   const Tensor& log_sums) {
-  launch(stream, thread_a_row(logits.rows()), softmax_kernel, data_of<float>(logits),
+  launch(stream, thread_each(logits.rows()), softmax_kernel, data_of<float>(logits),
          data_of<float>(probabilities), data_of<float>(log_sums), logits.rows(), logits.cols());
 }
 
 void softmax_rows_backward(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
                            double z_scale, const Tensor& d_probabilities, const Tensor& d_logits) {
-  launch(stream, thread_a_row(probabilities.rows()), softmax_backward_kernel,
+  launch(stream, thread_each(probabilities.rows()), softmax_backward_kernel,
          data_of<float>(probabilities), data_of<float>(log_sums), static_cast<float>(2.0 * z_scale),
          data_of<float>(d_probabilities), data_of<float>(d_logits), probabilities.rows(),
          probabilities.cols());
 }
 
 void top_k(Stream& stream, const Tensor& probabilities, const Tensor& choices) {
-  launch(stream, thread_a_row(choices.rows()), top_k_kernel, data_of<float>(probabilities),
+  launch(stream, thread_each(choices.rows()), top_k_kernel, data_of<float>(probabilities),
          data_of<std::int32_t>(choices), choices.rows(), probabilities.cols(), choices.cols());
 }
 
 void chosen_gates(Stream& stream, const Tensor& probabilities, const Tensor& choices, Gates kind,
                   const Tensor& gates) {
-  launch(stream, thread_a_row(choices.rows()), chosen_gates_kernel, data_of<float>(probabilities),
+  launch(stream, thread_each(choices.rows()), chosen_gates_kernel, data_of<float>(probabilities),
          data_of<std::int32_t>(choices), kind, data_of<float>(gates), choices.rows(),
          probabilities.cols(), choices.cols(), stream.queue().fault());
 }
 
 void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Tensor& choices,
                            Gates kind, const Tensor& d_gates, const Tensor& d_probabilities) {
-  launch(stream, thread_a_row(choices.rows()), chosen_gates_backward_kernel,
+  launch(stream, thread_each(choices.rows()), chosen_gates_backward_kernel,
          data_of<float>(probabilities), data_of<std::int32_t>(choices), kind,
          data_of<float>(d_gates), data_of<float>(d_probabilities), choices.rows(),
          probabilities.cols(), choices.cols(), stream.queue().fault());

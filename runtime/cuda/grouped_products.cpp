@@ -64,9 +64,9 @@ struct Groups {
 
 }  // namespace
 
-class GroupedProducts::Library {
+class GroupedProducts::Cublas {
  public:
-  explicit Library(cudaStream_t stream) : library_("libcublas.so.13") {
+  explicit Cublas(cudaStream_t stream) : library_("libcublas.so.13") {
     const auto create = library_.function<decltype(cublasCreate_v2)>("cublasCreate_v2");
     const auto set_stream = library_.function<decltype(cublasSetStream_v2)>("cublasSetStream_v2");
     multiply_ =
@@ -79,12 +79,12 @@ class GroupedProducts::Library {
     check(set_workspace(handle_, workspace_, kWorkspaceBytes) == CUBLAS_STATUS_SUCCESS,
           "cublasSetWorkspace failed");
   }
-  ~Library() {
+  ~Cublas() {
     library_.function<decltype(cublasDestroy_v2)>("cublasDestroy_v2")(handle_);
     cudaFree(workspace_);
   }
-  Library(const Library&) = delete;
-  Library& operator=(const Library&) = delete;
+  Cublas(const Cublas&) = delete;
+  Cublas& operator=(const Cublas&) = delete;
 
   bool compute(Stream& stream, std::span<const Product> products, Write write) {
     const Groups groups(products);
@@ -115,7 +115,7 @@ class GroupedProducts::Library {
     return words;
   }
 
-  cuda::Library library_;
+  Library library_;
   decltype(cublasGemmGroupedBatchedEx)* multiply_ = nullptr;
   cublasHandle_t handle_ = nullptr;
   void* workspace_ = nullptr;
@@ -130,7 +130,7 @@ bool GroupedProducts::compute(Stream& stream, std::span<const Product> products,
   }
   if (library_ == nullptr) {
     try {
-      library_ = std::make_unique<Library>(stream.queue().handle());
+      library_ = std::make_unique<Cublas>(stream.queue().handle());
     } catch (const Error&) {
       is_missing_ = true;  // cuBLASLt alone will do
       return false;

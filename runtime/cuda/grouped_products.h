@@ -21,9 +21,9 @@ class GroupedProducts {
   bool compute(Stream& stream, std::span<const Product> products, Write write);
 
  private:
-  class Library;
+  class Cublas;
 
-  std::unique_ptr<Library> library_;
+  std::unique_ptr<Cublas> library_;
   bool is_missing_ = false;
 };
 

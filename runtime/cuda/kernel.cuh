@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <utility>
 
 #include "runtime/cuda/check_cuda.h"
@@ -18,6 +19,7 @@
 namespace bam::cuda {
 
 inline constexpr int kWarp = 32;
+inline constexpr float kNegativeInfinity = -std::numeric_limits<float>::infinity();
 inline constexpr unsigned kAllLanes = 0xffffffffU;
 inline constexpr unsigned kThreads = 256;
 
@@ -41,6 +43,8 @@ struct Grid {
   std::size_t shared_bytes = 0;
 };
 
+/// A thread for each item.
+inline Grid thread_each(std::int64_t items) { return {.blocks = {blocks_for(items, kThreads)}}; }
 /// A warp for each row.
 inline Grid warp_a_row(std::int64_t rows) {
   return {.blocks = {blocks_for(rows, kThreads / kWarp)}};

@@ -2,82 +2,55 @@
 
 #include "runtime/kernels.h"
 
-/// The front doors' work on a GPU: same names, same arguments, shapes and dtypes already checked.
-/// Values that index something are checked as they are read; the stream's next wait throws.
+/// The front doors' work on a GPU: the CPU's names and arguments, shapes and dtypes already
+/// checked. Values that index something are checked as they are read; the stream's next wait
+/// throws.
 namespace bam::cuda {
 
-void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c, Write write);
-void matmul_each(Stream& stream, std::span<const Product> products, Write write);
+decltype(cpu::matmul) matmul;
+decltype(cpu::matmul_each) matmul_each;
 
-void fill_zero(Stream& stream, const Tensor& out);
-void fill(Stream& stream, const Tensor& out, float value);
-void copy(Stream& stream, const Tensor& from, const Tensor& to);
-void add(Stream& stream, const Tensor& part, const Tensor& sum);
-double squared_norm(Stream& stream, std::span<const Tensor> tensors);
-bool all_finite(Stream& stream, const Tensor& values);
-void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
-                const Tensor& out);
-void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& dots,
-              std::int64_t column);
+decltype(cpu::fill_zero) fill_zero;
+decltype(cpu::fill) fill;
+decltype(cpu::copy) copy;
+decltype(cpu::add) add;
+decltype(cpu::squared_norm) squared_norm;
+decltype(cpu::all_finite) all_finite;
+decltype(cpu::scale_rows) scale_rows;
+decltype(cpu::dot_rows) dot_rows;
 
-void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double epsilon,
-                const Tensor& h, const Tensor& statistics);
-void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
-                         const Tensor& statistics, const Tensor& dh, const Tensor& dx,
-                         const Tensor& weight_gradient);
+decltype(cpu::layer_norm) layer_norm;
+decltype(cpu::layer_norm_backward) layer_norm_backward;
+decltype(cpu::rope) rope;
+decltype(cpu::swiglu) swiglu;
+decltype(cpu::swiglu_backward) swiglu_backward;
+decltype(cpu::attention) attention;
+decltype(cpu::attention_backward) attention_backward;
+decltype(cpu::embedding) embedding;
+decltype(cpu::embedding_backward) embedding_backward;
+decltype(cpu::cross_entropy) cross_entropy;
+decltype(cpu::cross_entropy_with_gradient) cross_entropy_with_gradient;
 
-void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor& table,
-          Rotation rotation);
+decltype(cpu::softmax_rows) softmax_rows;
+decltype(cpu::softmax_rows_backward) softmax_rows_backward;
+decltype(cpu::top_k) top_k;
+decltype(cpu::chosen_gates) chosen_gates;
+decltype(cpu::chosen_gates_backward) chosen_gates_backward;
+decltype(cpu::spread_gates) spread_gates;
+decltype(cpu::pick_gates) pick_gates;
+decltype(cpu::rows_using) rows_using;
+decltype(cpu::add_to_rows) add_to_rows;
+decltype(cpu::ascending) ascending;
+decltype(cpu::shifted) shifted;
 
-void swiglu(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& out);
-void swiglu_backward(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& d_out,
-                     const Tensor& d_gate, const Tensor& d_up, const Tensor& out);
+decltype(cpu::order_by_expert) order_by_expert;
+decltype(cpu::padded) padded;
+decltype(cpu::gather_rows) gather_rows;
+decltype(cpu::scatter_add_rows) scatter_add_rows;
+decltype(cpu::combine_rows) combine_rows;
+decltype(cpu::combine_rows_backward) combine_rows_backward;
+decltype(cpu::routing_numbers) routing_numbers;
 
-void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, const Tensor& k,
-               const Tensor& v, const Tensor& query_rows, const Tensor& document_starts,
-               const Tensor& out, const Tensor& log_sums);
-void attention_backward(Stream& stream, const AttentionShape& shape, const Tensor& q,
-                        const Tensor& k, const Tensor& v, const Tensor& query_rows,
-                        const Tensor& document_starts, const Tensor& out, const Tensor& log_sums,
-                        const Tensor& d_out, const Tensor& dq, const Tensor& dk, const Tensor& dv);
-
-void embedding(Stream& stream, const Tensor& tokens, const Tensor& table, const Tensor& x);
-void embedding_backward(Stream& stream, const Tensor& tokens, const Tensor& dx,
-                        const Tensor& table_gradient);
-
-void cross_entropy(Stream& stream, const Tensor& logits, const Tensor& targets,
-                   const Tensor& losses);
-void cross_entropy_with_gradient(Stream& stream, const Tensor& logits, const Tensor& targets,
-                                 double scale, const Tensor& losses, const Tensor& d_logits);
-
-void softmax_rows(Stream& stream, const Tensor& logits, const Tensor& probabilities,
-                  const Tensor& log_sums);
-void softmax_rows_backward(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
-                           double z_scale, const Tensor& d_probabilities, const Tensor& d_logits);
-void top_k(Stream& stream, const Tensor& probabilities, const Tensor& choices);
-void chosen_gates(Stream& stream, const Tensor& probabilities, const Tensor& choices, Gates kind,
-                  const Tensor& gates);
-void chosen_gates_backward(Stream& stream, const Tensor& probabilities, const Tensor& choices,
-                           Gates kind, const Tensor& d_gates, const Tensor& d_probabilities);
-void spread_gates(Stream& stream, const Tensor& choices, const Tensor& gates, const Tensor& dense);
-void pick_gates(Stream& stream, const Tensor& choices, const Tensor& dense, const Tensor& gates);
-std::vector<Tensor> rows_using(Stream& stream, const Tensor& dense,
-                               std::span<const std::vector<int>> sets);
-void add_to_rows(Stream& stream, const Tensor& addends, const Tensor& values);
-Tensor ascending(Stream& stream, std::int64_t first, std::int64_t n);
-Tensor shifted(Stream& stream, const Tensor& values, std::int64_t by);
-ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<const int> experts);
-ExpertOrder padded(Stream& stream, const ExpertOrder& order, std::int64_t capacity);
-void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out);
-void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& sum);
-void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
-                  const Tensor& gates, const Tensor& sum);
-void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
-                           const Tensor& gates, const Tensor& d_sum, const Tensor& d_answers,
-                           const Tensor& d_gates);
-void routing_numbers(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
-                     const Tensor& choices, std::int64_t pairs, const Tensor& numbers);
-
-void adamw(Stream& stream, const AdamwStep& step, std::span<const AdamwPiece> pieces);
+decltype(cpu::adamw) adamw;
 
 }  // namespace bam::cuda

@@ -156,8 +156,8 @@ void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
         {.blocks = {blocks_for(d, kSumCols), static_cast<unsigned>(parts)}, .threads = {kSumCols}},
         weight_parts_kernel<T>, data_of<float>(x), data_of<float>(statistics), data_of<T>(dh),
         data_of<float>(sums), x.rows(), d);
-    launch(stream, {.blocks = {blocks_for(d, kThreads)}}, add_parts_kernel, data_of<float>(sums),
-           parts, d, data_of<float>(weight_gradient));
+    launch(stream, thread_each(d), add_parts_kernel, data_of<float>(sums), parts, d,
+           data_of<float>(weight_gradient));
   });
 }
 

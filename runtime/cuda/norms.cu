@@ -68,8 +68,8 @@ double squared_norm(Stream& stream, std::span<const Tensor> tensors) {
 bool all_finite(Stream& stream, const Tensor& values) {
   const Tensor found(stream, {1}, DType::kInt32);
   cuda::fill_zero(stream, found);
-  launch(stream, {.blocks = {blocks_for(values.elements(), kThreads)}}, not_finite_kernel,
-         data_of<float>(values), values.elements(), data_of<std::int32_t>(found));
+  launch(stream, thread_each(values.elements()), not_finite_kernel, data_of<float>(values),
+         values.elements(), data_of<std::int32_t>(found));
   std::int32_t any = 0;
   stream.queue().copy_out(found.raw(), std::as_writable_bytes(std::span(&any, 1)));
   return any == 0;

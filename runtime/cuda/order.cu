@@ -145,8 +145,8 @@ ExpertOrder order_by_expert(Stream& stream, const Tensor& choices, std::span<con
       order_stably(stream, choices.elements(), count, key,
                    WriteSlot{data_of<std::int32_t>(order.row_of_slot),
                              data_of<std::int32_t>(order.token_of_row), choices.cols()});
-  launch(stream, {.blocks = {blocks_for(count, kThreads)}}, differences_kernel,
-         data_of<std::int32_t>(starts), data_of<std::int32_t>(order.counts), count);
+  launch(stream, thread_each(count), differences_kernel, data_of<std::int32_t>(starts),
+         data_of<std::int32_t>(order.counts), count);
   return order;
 }
 

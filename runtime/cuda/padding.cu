@@ -65,13 +65,13 @@ ExpertOrder padded(Stream& stream, const ExpertOrder& order, std::int64_t capaci
   check(experts <= kMostBuckets, experts, " experts on a GPU: at most ", kMostBuckets);
   ExpertOrder out{Tensor(stream, {experts * capacity}, DType::kInt32),
                   Tensor(stream, order.row_of_slot.shape(), DType::kInt32), order.counts};
-  launch(stream, {.blocks = {blocks_for(out.token_of_row.elements(), kThreads)}}, pad_rows_kernel,
+  launch(stream, thread_each(out.token_of_row.elements()), pad_rows_kernel,
          data_of<std::int32_t>(order.token_of_row), data_of<std::int32_t>(order.counts), experts,
          capacity, data_of<std::int32_t>(out.token_of_row));
   const std::int64_t slots = order.row_of_slot.elements();
-  launch(stream, {.blocks = {blocks_for(slots, kThreads)}}, pad_slots_kernel,
-         data_of<std::int32_t>(order.row_of_slot), data_of<std::int32_t>(order.counts), experts,
-         slots, capacity, data_of<std::int32_t>(out.row_of_slot));
+  launch(stream, thread_each(slots), pad_slots_kernel, data_of<std::int32_t>(order.row_of_slot),
+         data_of<std::int32_t>(order.counts), experts, slots, capacity,
+         data_of<std::int32_t>(out.row_of_slot));
   return out;
 }
 

@@ -1,3 +1,5 @@
+#include "runtime/cuda/products.h"
+
 #include <cublasLt.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 
 #include "runtime/cuda/check_cuda.h"
 #include "runtime/cuda/library.h"
-#include "runtime/cuda/products.h"
 #include "runtime/cuda/queue.h"
 
 namespace bam::cuda {
@@ -95,18 +96,18 @@ struct Plan {
 
 }  // namespace
 
-class Products::Library {
+class Products::CublasLt {
  public:
-  Library() : functions_(cuda::Library("libcublasLt.so.13")) {
+  CublasLt() : functions_(Library("libcublasLt.so.13")) {
     check_blas(functions_.create(&handle_), "cublasLtCreate");
     check_cuda(cudaMalloc(&workspace_, kWorkspaceBytes), "cuBLAS workspace");
   }
-  ~Library() {
+  ~CublasLt() {
     cudaFree(workspace_);
     functions_.destroy(handle_);
   }
-  Library(const Library&) = delete;
-  Library& operator=(const Library&) = delete;
+  CublasLt(const CublasLt&) = delete;
+  CublasLt& operator=(const CublasLt&) = delete;
 
   void compute(cudaStream_t stream, const Operand& a, const Operand& b, const Tensor& c,
                Write write) {
@@ -197,7 +198,7 @@ void Products::compute(Stream& stream, const Operand& a, const Operand& b, const
     check(tensor->device() == DeviceKind::kCuda, "a product of the GPU with a tensor on the host");
   }
   if (library_ == nullptr) {
-    library_ = std::make_unique<Library>();
+    library_ = std::make_unique<CublasLt>();
   }
   library_->compute(stream.queue().handle(), a, b, c, write);
 }

@@ -19,9 +19,9 @@ class Products {
   void compute(Stream& stream, const Operand& a, const Operand& b, const Tensor& c, Write write);
 
  private:
-  class Library;
+  class CublasLt;
 
-  std::unique_ptr<Library> library_;
+  std::unique_ptr<CublasLt> library_;
 };
 
 }  // namespace bam::cuda

@@ -23,6 +23,10 @@ const char* name_of(int kind) {
       return "rope: position";
     case Fault::kExpert:
       return "chosen expert";
+    case Fault::kQueryRow:
+      return "attention: query's row";
+    case Fault::kDocument:
+      return "attention: document's start in its sequence";
     default:
       return "row";
   }

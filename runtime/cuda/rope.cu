@@ -30,8 +30,8 @@ __global__ void rope_kernel(T* x, const std::int32_t* positions, const float* ta
 void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor& table,
           Rotation rotation) {
   with_float_type(x.dtype(), [&]<class T>(T) {
-    launch(stream, {.blocks = {blocks_for(x.elements() / 2, kThreads)}}, rope_kernel<T>,
-           data_of<T>(x), data_of<std::int32_t>(positions), data_of<float>(table),
+    launch(stream, thread_each(x.elements() / 2), rope_kernel<T>, data_of<T>(x),
+           data_of<std::int32_t>(positions), data_of<float>(table),
            rotation == Rotation::kForward ? 1.0F : -1.0F, x.rows(), x.cols() / 2, table.cols() / 2,
            table.rows(), stream.queue().fault());
   });

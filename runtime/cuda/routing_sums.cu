@@ -20,7 +20,7 @@ struct Routing {
 
 // One thread a token. sums (spans, parts, 2 * experts + 2): of each expert the slots chosen, then
 // the gates, then entropy and squared log sums.
-__global__ void part_sums_kernel(Routing routing, double* sums) {
+__global__ void part_sums_kernel(Routing routing, double* sums, Fault* fault) {
   const std::int64_t experts = routing.experts;
   const std::int64_t span = blockIdx.x / routing.parts;
   const std::int64_t place_in_span =
@@ -28,6 +28,9 @@ __global__ void part_sums_kernel(Routing routing, double* sums) {
   const std::int64_t token = span * routing.length + place_in_span;
   const bool is_here = place_in_span < routing.length;
   double* to = sums + blockIdx.x * routing.sums();
+  for (std::int64_t slot = 0; is_here && slot < routing.k; ++slot) {
+    is_below(routing.choices[token * routing.k + slot], experts, Fault::kExpert, fault);
+  }
   double entropy = 0;
   for (std::int64_t expert = 0; expert < experts; ++expert) {
     const float p = is_here ? routing.probabilities[token * experts + expert] : 0.0F;
@@ -115,14 +118,14 @@ void routing_numbers(Stream& stream, const Tensor& probabilities, const Tensor& 
   const Tensor sums(stream, {spans * parts, 2 * (2 * routing.experts + 2)}, DType::kInt32);
   const Tensor counts(stream, {spans, pairs}, DType::kInt32);
   launch(stream, {.blocks = {static_cast<unsigned>(spans * parts)}}, part_sums_kernel, routing,
-         reinterpret_cast<double*>(sums.raw()));
+         reinterpret_cast<double*>(sums.raw()), stream.queue().fault());
   if (pairs > 0) {
     cuda::fill_zero(stream, counts);
-    launch(stream, {.blocks = {blocks_for(probabilities.rows(), kThreads)}}, count_pairs_kernel,
-           routing, probabilities.rows(), data_of<std::int32_t>(counts), stream.queue().fault());
+    launch(stream, thread_each(probabilities.rows()), count_pairs_kernel, routing,
+           probabilities.rows(), data_of<std::int32_t>(counts), stream.queue().fault());
   }
-  launch(stream, {.blocks = {blocks_for(numbers.elements() / 2, kThreads)}}, gather_numbers_kernel,
-         routing, spans, reinterpret_cast<const double*>(sums.raw()),
+  launch(stream, thread_each(numbers.elements() / 2), gather_numbers_kernel, routing, spans,
+         reinterpret_cast<const double*>(sums.raw()),
          pairs > 0 ? data_of<std::int32_t>(counts) : nullptr,
          reinterpret_cast<double*>(numbers.raw()));
 }

@@ -33,7 +33,7 @@ template <class Unit>
 void gather(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out) {
   const auto row_bytes = static_cast<std::int64_t>(bytes_of(in.dtype())) * in.cols();
   const std::int64_t units = row_bytes / static_cast<std::int64_t>(sizeof(Unit));
-  launch(stream, {.blocks = {blocks_for(out.rows() * units, kThreads)}}, gather_kernel<Unit>,
+  launch(stream, thread_each(out.rows() * units), gather_kernel<Unit>,
          reinterpret_cast<const Unit*>(in.raw()), data_of<std::int32_t>(rows),
          reinterpret_cast<Unit*>(out.raw()), out.rows(), units, in.rows(), stream.queue().fault());
 }

@@ -45,8 +45,6 @@ __global__ void shift_kernel(const std::int32_t* values, std::int32_t by, std::i
   }
 }
 
-Grid thread_each(std::int64_t items) { return {.blocks = {blocks_for(items, kThreads)}}; }
-
 }  // namespace
 
 void spread_gates(Stream& stream, const Tensor& choices, const Tensor& gates, const Tensor& dense) {

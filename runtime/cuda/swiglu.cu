@@ -54,8 +54,8 @@ void swiglu(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& 
     with_width(width_of(gate.elements(), {&gate, &up, &out}),
                [&]<int kWidth>(std::integral_constant<int, kWidth>) {
                  const std::int64_t packs = gate.elements() / kWidth;
-                 launch(stream, {.blocks = {blocks_for(packs, kThreads)}}, swiglu_kernel<T, kWidth>,
-                        data_of<T>(gate), data_of<T>(up), data_of<T>(out), packs);
+                 launch(stream, thread_each(packs), swiglu_kernel<T, kWidth>, data_of<T>(gate),
+                        data_of<T>(up), data_of<T>(out), packs);
                });
   });
 }
@@ -66,10 +66,9 @@ void swiglu_backward(Stream& stream, const Tensor& gate, const Tensor& up, const
     with_width(width_of(gate.elements(), {&gate, &up, &d_out, &d_gate, &d_up, &out}),
                [&]<int kWidth>(std::integral_constant<int, kWidth>) {
                  const std::int64_t packs = gate.elements() / kWidth;
-                 launch(stream, {.blocks = {blocks_for(packs, kThreads)}},
-                        swiglu_backward_kernel<T, kWidth>, data_of<T>(gate), data_of<T>(up),
-                        data_of<T>(d_out), data_of<T>(d_gate), data_of<T>(d_up), data_of<T>(out),
-                        packs);
+                 launch(stream, thread_each(packs), swiglu_backward_kernel<T, kWidth>,
+                        data_of<T>(gate), data_of<T>(up), data_of<T>(d_out), data_of<T>(d_gate),
+                        data_of<T>(d_up), data_of<T>(out), packs);
                });
   });
 }

@@ -24,7 +24,6 @@
 #define __global__
 #define __device__
 #define __host__
-#define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __shared__ static  // one block at a time
 
@@ -201,26 +200,8 @@ inline int own_lane() {
 }  // namespace bam::emulation
 
 template <class T>
-T __shfl_sync(unsigned, T value, int lane) {
-  return bam::emulation::lane_value(value, lane);
-}
-template <class T>
 T __shfl_xor_sync(unsigned, T value, int mask) {
   return bam::emulation::lane_value(value, bam::emulation::own_lane() ^ mask);
-}
-template <class T>
-T __shfl_up_sync(unsigned, T value, unsigned distance) {
-  const int lane = bam::emulation::own_lane();
-  const int from = lane - static_cast<int>(distance);
-  return bam::emulation::lane_value(value, from < 0 ? lane : from);
-}
-inline unsigned __ballot_sync(unsigned, bool vote) {
-  const auto votes = bam::emulation::exchange(vote ? 1 : 0);
-  unsigned mask = 0;
-  for (std::size_t lane = 0; lane < votes.size(); ++lane) {
-    mask |= static_cast<unsigned>(votes[lane] & 1U) << lane;
-  }
-  return mask;
 }
 inline unsigned __match_any_sync(unsigned, int value) {
   const auto words = bam::emulation::exchange(static_cast<std::uint32_t>(value));

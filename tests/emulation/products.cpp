@@ -39,7 +39,7 @@ float product(const View& a, const View& b, std::int64_t row, std::int64_t col) 
 
 }  // namespace
 
-class Products::Library {};
+class Products::CublasLt {};
 
 Products::Products() = default;
 Products::~Products() = default;
