@@ -15,6 +15,7 @@
 #include "launch/lineage_tree.h"
 #include "launch/message_json.h"
 #include "launch/read_apart.h"
+#include "launch/verification.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -34,14 +35,7 @@ struct Request {
 
 json show(const Request& request) { return inspect(request.files[0], request.statistics); }
 
-json verify(const Request& request) {
-  const CheckpointReader checkpoint(request.files[0]);
-  return {{"file", checkpoint.path().string()}, {"tiles", checkpoint.verify()}};
-}
-
-void print_verified(const json& answer, std::ostream& out) {
-  out << answer["file"].get<std::string>() << ": whole, " << answer["tiles"] << " tiles verified\n";
-}
+json verify(const Request& request) { return verification_of(request.files[0]); }
 
 json diff(const Request& request) {
   return difference_of_checkpoints(request.files[0], request.files[1]);
@@ -53,16 +47,20 @@ json lineage(const Request& request) {
 
 json tree(const Request& request) { return tree_of(request.files[0]); }
 
-/// What is done in a process of its own, and how its answer is printed here.
+std::string nothing_wrong(const json&) { return ""; }
+
+/// What is done in a process of its own, and how its answer is printed here; an answer that has
+/// something wrong ends the command as bad input does.
 struct Verb {
   std::string_view name;
   std::size_t files;
   json (*read)(const Request&);
   void (*print)(const json&, std::ostream&);
+  std::string (*wrong)(const json&) = nothing_wrong;
 };
 
 constexpr std::array kVerbs = {Verb{"show", 1, show, print_inspection},
-                               Verb{"verify", 1, verify, print_verified},
+                               Verb{"verify", 1, verify, print_verification, complaint_of},
                                Verb{"diff", 2, diff, print_difference},
                                Verb{"lineage", 1, lineage, print_lineage},
                                Verb{"tree", 1, tree, print_tree}};
@@ -111,7 +109,7 @@ int inspect_command(std::span<const std::string> arguments) {
   CommandLine line{.usage = kUsage, .options = {}, .positional = {}};
   line.options.add_options()
       ("words", options::value(&words), "show (default): parameters, tokens seen, lineage; "
-       "verify: reads every byte; diff A B: fields and values that differ; lineage: the family tree; "
+       "verify: reads every byte, says which tiles are damaged; diff A B: fields and values that differ; lineage: the family tree; "
        "tree: the data sets in the file. FILE: checkpoint or run folder; show reads configs too, "
        "tree any HDF5 file")
       ("json", "print JSON")
@@ -134,6 +132,8 @@ int inspect_command(std::span<const std::string> arguments) {
   } else {
     verb.print(answer, std::cout);
   }
+  const std::string wrong = verb.wrong(answer);
+  check_input(wrong.empty(), wrong);
   return kDone;
 }
 
