@@ -43,6 +43,37 @@ void print_data_set(const json& data_set, std::ostream& out) {
   out << "\n";
 }
 
+bool is_moment(const json& data_set) {
+  return !data_set["path"].get<std::string>().starts_with("/weights/");
+}
+
+/// Moments that the other side has, where this side, "shape_a" or "shape_b", has none at all: else
+/// 0.
+std::size_t moments_beside_weights_alone(const json& data_sets, const char* side) {
+  std::size_t absent = 0;
+  for (const json& data_set : data_sets) {
+    if (is_moment(data_set) && !data_set[side].is_null()) {
+      return 0;
+    }
+    absent += is_moment(data_set) ? 1 : 0;
+  }
+  return absent;
+}
+
+/// Prints what there is to say of all moments at once, and whether that is all there is.
+bool print_absent_moments(const json& data_sets, std::ostream& out) {
+  for (const char* side : {"shape_a", "shape_b"}) {
+    const std::size_t absent = moments_beside_weights_alone(data_sets, side);
+    if (absent > 0) {
+      const bool is_a = std::string_view(side) == "shape_a";
+      out << "  " << (is_a ? "a" : "b") << " holds weights only: the " << absent << " moments of "
+          << (is_a ? "b" : "a") << " have nothing to differ from\n";
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 void print_difference(const json& difference, std::ostream& out) {
@@ -60,8 +91,11 @@ void print_difference(const json& difference, std::ostream& out) {
     }
     out << "\n";
   }
-  for (const json& data_set : difference["data_sets"]) {
-    if (!data_set.contains("differing") || data_set["differing"] != 0) {
+  const json& data_sets = difference["data_sets"];
+  const bool moments_are_told_of = print_absent_moments(data_sets, out);
+  for (const json& data_set : data_sets) {
+    const bool differs = !data_set.contains("differing") || data_set["differing"] != 0;
+    if (differs && !(moments_are_told_of && is_moment(data_set))) {
       print_data_set(data_set, out);
     }
   }

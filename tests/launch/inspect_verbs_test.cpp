@@ -8,6 +8,7 @@
 #include "io/checkpoint_reader.h"
 #include "io/text_file.h"
 #include "io/upcycle_checkpoint.h"
+#include "io/weights_copy.h"
 #include "launch/checkpoint_difference.h"
 #include "launch/exit_codes.h"
 #include "launch/file_tree.h"
@@ -142,6 +143,27 @@ TEST(InspectDiff, ShapesAndMissingDataSetsAreSaid) {
   std::ostringstream text;
   print_difference(difference, text);
   EXPECT_NE(text.str().find("shape absent against 3 x 8"), std::string::npos) << text.str();
+}
+
+TEST(InspectDiff, WeightsAloneAgainstARunIsOneLine) {
+  const TemporaryFolder folder;
+  write_filled(folder / "run", info_of_step(4));
+  copy_weights(folder / "run", folder / "copy");
+  const json difference = answer_of({"diff", folder / "run", folder / "copy"});
+  const std::size_t tensors = stored_tensors(CheckpointReader(folder / "run").specs()).size();
+  EXPECT_EQ(difference["data_sets"].size(), 3 * tensors);
+  EXPECT_EQ(difference["differing"].get<std::size_t>(), 2 * tensors);
+  const auto text_of = [](const json& of) {
+    std::ostringstream text;
+    print_difference(of, text);
+    return text.str();
+  };
+  const std::string text = text_of(difference);
+  EXPECT_NE(text.find("b holds weights only: the 38 moments of a"), std::string::npos) << text;
+  EXPECT_EQ(text.find("_moment/"), std::string::npos) << text;
+  const std::string turned =
+      text_of(difference_of_checkpoints(folder / "copy", folder / "run"));
+  EXPECT_NE(turned.find("a holds weights only: the 38 moments of b"), std::string::npos) << turned;
 }
 
 TEST(InspectDiff, ADamagedSideIsRefused) {
