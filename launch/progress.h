@@ -15,7 +15,7 @@ struct StepProgress {
   double tokens_per_second = 0;
   double flops_per_second = 0;
   double ceiling = 0;            // operations a second of all ranks together
-  std::optional<double> hidden;  // part of the exchange's time that compute covered
+  std::optional<double> hidden;  // part of the exchange's time that compute covered, if any took place
   std::int64_t saved_step = 0;   // of the newest checkpoint; 0 or less: none
   double seconds_left = 0;
 };

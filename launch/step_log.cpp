@@ -32,6 +32,12 @@ std::string slow_ranks_text(const std::vector<Straggler>& stragglers) {
   return std::move(text).str();
 }
 
+/// Nothing is hidden where nothing is exchanged.
+std::optional<double> hidden_share(const LoggedStep& logged) {
+  const bool has_exchanged = logged.transfers && logged.transfers->comm_seconds > 0;
+  return has_exchanged ? std::optional(logged.transfers->hidden_share()) : std::nullopt;
+}
+
 }  // namespace
 
 StepLog::StepLog(const std::filesystem::path& folder, std::int64_t last_step,
@@ -85,7 +91,9 @@ void StepLog::write(const LoggedStep& logged, nlohmann::json line) {
   if (logged.transfers) {
     line["comm_seconds"] = logged.transfers->comm_seconds;
     line["exposed_comm_seconds"] = logged.transfers->exposed_seconds;
-    line["hidden"] = logged.transfers->hidden_share();
+  }
+  if (const auto hidden = hidden_share(logged)) {
+    line["hidden"] = *hidden;
   }
   if (!report.routing.empty() && !report.routing[0].ffn.empty()) {
     line["routing"] = routing_json(report.routing, domains_);
@@ -142,7 +150,7 @@ StepProgress StepLog::progress_of(const LoggedStep& logged) const {
       .tokens_per_second = tokens_per_step(config_) / logged.seconds,
       .flops_per_second = step_flops(config_) / logged.seconds,
       .ceiling = ceiling_,
-      .hidden = logged.transfers ? std::optional(logged.transfers->hidden_share()) : std::nullopt,
+      .hidden = hidden_share(logged),
       .saved_step = last_save_ ? last_save_->step : 0,
       .seconds_left = logged.seconds * static_cast<double>(left)};
 }

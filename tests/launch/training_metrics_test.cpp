@@ -82,8 +82,16 @@ TEST(TrainingMetrics, TellHowMuchOfTheExchangeWasHidden) {
   }
   for (const nlohmann::json& line : metrics_of(standard().dense)) {
     EXPECT_EQ(line.at("comm_seconds"), 0);
-    EXPECT_EQ(line.at("hidden"), 1);
+    EXPECT_FALSE(line.contains("hidden"));
   }
+}
+
+TEST(TrainingMetrics, OneRankAloneTellsOfNoExchange) {
+  const TemporaryFolder folder;
+  const Outcome outcome = expect_code(
+      0, alone(train(SmallWorld::get().dense(), folder / "run", settings({"training.steps=1"}))));
+  EXPECT_NE(outcome.out.find("step 1/1"), std::string::npos) << outcome.out;
+  EXPECT_EQ(outcome.out.find("hidden"), std::string::npos) << outcome.out;
 }
 
 TEST(TrainingMetrics, RoutingIsToldByLayerKindAndDomain) {
