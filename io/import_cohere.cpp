@@ -76,7 +76,7 @@ void import_cohere(const ImportRequest& request) {
   const SafetensorsModel tensors(request.model);
   check_tensors(tensors, specs, request.model);
   const CheckpointInfo info = info_of(request, config);
-  check_holds_nothing_trained(request.out);
+  check_may_write(request.out, request.replace);
   TileReader reader(tensors, config.logit_scale,
                     message_of(config_file.string(), ": logit_scale: ", config.logit_scale));
   for (const Tile& tile : tiles_of(specs)) {  // refused before anything is written

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "io/weights_writer.h"
+
 namespace bam {
 
 /// A Hugging Face folder to be read.
@@ -9,6 +11,7 @@ struct ImportRequest {
   std::filesystem::path model;      // config.json and safetensors files
   std::filesystem::path tokenizer;  // SentencePiece model
   std::filesystem::path out;
+  Replace replace = Replace::kNo;  // what `out` holds already
 };
 
 /// Writes `out`/step-0, a dense checkpoint, of a CohereForCausalLM (F32, F16 or BF16, widened

@@ -5,7 +5,6 @@
 
 #include "io/checkpoint_reader.h"
 #include "io/field_check.h"
-#include "io/weights_writer.h"
 #include "model/upcycle.h"
 #include "runtime/check.h"
 
@@ -119,7 +118,7 @@ void upcycle_checkpoint(const UpcycleRequest& request) {
   naming(request.config_name,
          [&] { validate_upcycle(mixture, static_cast<int>(request.parents.size())); });
   const Parents parents = open_parents(request, mixture);
-  check_holds_nothing_trained(request.out);
+  check_may_write(request.out, request.replace);
   TileMaker maker(parents, request.seed);
   write_weights(request.out, info_of(request, parents), parameter_specs(mixture),
                 [&maker](const ParameterSpec& spec, const Tile& tile) {

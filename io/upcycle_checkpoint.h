@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "io/run_config.h"
+#include "io/weights_writer.h"
 
 namespace bam {
 
@@ -16,6 +17,7 @@ struct UpcycleRequest {
   std::vector<std::filesystem::path> parents;  // the first is the seed: expert 0
   std::filesystem::path out;
   std::uint64_t seed = 1;           // of the routers
+  Replace replace = Replace::kNo;   // what `out` holds already
 };
 
 /// Writes `out`/step-0 by the rule of model/upcycle.h, tile by tile: a few MiB whatever the model's

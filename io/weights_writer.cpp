@@ -37,12 +37,15 @@ void write_weights(const std::filesystem::path& folder, const CheckpointInfo& in
   }
 }
 
-void check_holds_nothing_trained(const std::filesystem::path& folder) {
-  if (has_checkpoint(folder)) {
-    const std::int64_t step = CheckpointReader(folder).step();
-    check_input(step == 0, folder.string(), ": holds a trained checkpoint (step ", step,
-                "), which would be hidden");
+void check_may_write(const std::filesystem::path& folder, Replace replace) {
+  if (!has_checkpoint(folder)) {
+    return;
   }
+  const std::int64_t step = CheckpointReader(folder).step();
+  check_input(step == 0, folder.string(), ": holds a trained checkpoint (step ", step,
+              "), which would be hidden");
+  check_input(replace == Replace::kYes, folder.string(),
+              ": holds a checkpoint already; --replace puts another in its place");
 }
 
 }  // namespace bam

@@ -17,7 +17,11 @@ using MakeTile = std::function<std::span<const float>(const ParameterSpec&, cons
 void write_weights(const std::filesystem::path& folder, const CheckpointInfo& info,
                    const std::vector<ParameterSpec>& specs, const MakeTile& make);
 
-/// Throws BadInput where `folder` holds a trained checkpoint, which another step 0 would hide.
-void check_holds_nothing_trained(const std::filesystem::path& folder);
+/// Whether a checkpoint of weights alone, of step 0, gives way to another.
+enum class Replace { kNo, kYes };
+
+/// Throws BadInput where `folder` holds a checkpoint that does not give way to one of step 0: under
+/// kNo any, under kYes a trained one, which it would hide.
+void check_may_write(const std::filesystem::path& folder, Replace replace);
 
 }  // namespace bam

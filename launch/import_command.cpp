@@ -22,13 +22,16 @@ int import_command(std::span<const std::string> arguments) {
        "folder of a CohereForCausalLM: config.json, model.safetensors or its shards")
       ("tokenizer", options::value(&tokenizer)->required(),
        "its SentencePiece model; as many pieces as the embedding has rows")
-      ("out", options::value(&out)->required(), "folder that gets the checkpoint step-0");
+      ("out", options::value(&out)->required(), "folder that gets the checkpoint step-0")
+      ("replace", "put it in the place of one that was imported or upcycled before");
   line.positional.add("model", 1);
-  if (!read_command_line(std::move(line), arguments)) {
+  const auto values = read_command_line(std::move(line), arguments);
+  if (!values) {
     return kDone;
   }
   try_tokenizer(std::filesystem::path(tokenizer));
-  import_cohere({.model = model, .tokenizer = tokenizer, .out = out});
+  import_cohere({.model = model, .tokenizer = tokenizer, .out = out,
+                 .replace = values->contains("replace") ? Replace::kYes : Replace::kNo});
   const ParameterCount count = count_parameters(CheckpointReader(out).config().model);
   std::cout << out << ": a dense model of " << count.total << " parameters\n";
   return kDone;

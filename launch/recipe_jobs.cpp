@@ -162,7 +162,7 @@ class JobList {
     for (const auto& parent : phase.parents()) {
       words.push_back(folder_.phase(parent).string());
     }
-    words.insert(words.end(), {"--out", folder_.upcycled(name).string()});
+    words.insert(words.end(), {"--out", folder_.upcycled(name).string(), "--replace"});
     add({"upcycle-" + name,
          message_of("upcycle ", name, " from ", phase.parents_size(), " models"),
          hash_of_parts({"upcycle", independent_text(phase), parent_hashes(phase)}),

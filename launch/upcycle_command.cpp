@@ -26,8 +26,10 @@ int upcycle_command(std::span<const std::string> arguments) {
        "dense checkpoints or run folders; the first is the seed, expert 0")
       ("out", options::value(&out)->required(), "folder that gets the checkpoint step-0")
       ("seed", options::value(&seed)->default_value(1), "of the routers' random weights")
-      ("set", options::value(&overrides)->composing(), "override a field: --set model.n_layers=4");
-  if (!read_command_line(std::move(line), arguments)) {
+      ("set", options::value(&overrides)->composing(), "override a field: --set model.n_layers=4")
+      ("replace", "put it in the place of one that was upcycled or imported before");
+  const auto values = read_command_line(std::move(line), arguments);
+  if (!values) {
     return kDone;
   }
   check_input(seed >= 0, "--seed: ", seed, " is negative");
@@ -35,7 +37,8 @@ int upcycle_command(std::span<const std::string> arguments) {
               " where at least 2 were expected");
   UpcycleRequest request{.config = read_run_or_model_config(config), .config_name = config,
                          .parents = {parents.begin(), parents.end()}, .out = out,
-                         .seed = static_cast<std::uint64_t>(seed)};
+                         .seed = static_cast<std::uint64_t>(seed),
+                         .replace = values->contains("replace") ? Replace::kYes : Replace::kNo};
   for (const std::string& assignment : overrides) {
     set_field(request.config, assignment);
   }

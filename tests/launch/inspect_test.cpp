@@ -89,5 +89,30 @@ TEST(UpcycleCommand, TakesParentsAfterOneAnother) {
   EXPECT_EQ(CheckpointReader(folder / "out").config().model.ffn_experts(), 3);
 }
 
+TEST(UpcycleCommand, ReplacesWhatItMadeWhereThatIsAskedFor) {
+  const TemporaryFolder folder;
+  write_filled(folder / "a", info_of_step(4));
+  write_filled(folder / "b", info_of_step(5), 1);
+  write_file(folder / "mixture",
+             tiny_run_config("mixture { ffn { experts: 2 } }").model().DebugString());
+  std::vector<std::string> words = {"--config", folder / "mixture", "--out", folder / "out",
+                                    "--parents", folder / "a", folder / "b"};
+  EXPECT_EQ(upcycle_command(words), kDone);
+  const std::string first = CheckpointReader(folder / "out").lineage().manifest_hash();
+  words.insert(words.begin(), {"--seed", "7"});
+  try {
+    upcycle_command(words);
+    ADD_FAILURE() << "it was replaced";
+  } catch (const BadInput& error) {
+    EXPECT_NE(std::string(error.what()).find("holds a checkpoint already; --replace"),
+              std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(CheckpointReader(folder / "out").lineage().manifest_hash(), first);
+  words.insert(words.begin(), "--replace");
+  EXPECT_EQ(upcycle_command(words), kDone);
+  EXPECT_NE(CheckpointReader(folder / "out").lineage().manifest_hash(), first);
+}
+
 }  // namespace
 }  // namespace bam
