@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "io/compressed_file.h"
 #include "io/text_file.h"
 #include "io/utf8.h"
 #include "runtime/check.h"
@@ -81,6 +82,7 @@ Corpus::Corpus(const std::vector<fs::path>& paths) {
     files_.insert(files_.end(), below.begin(), below.end());
   }
   for (const fs::path& file : files_) {
+    check_not_compressed(file);
     bytes_ += static_cast<std::int64_t>(fs::file_size(file));
   }
 }

@@ -31,7 +31,8 @@ class Corpus {
   /// The most bytes of a document, or of a line of JSON Lines.
   static constexpr std::int64_t kLargestDocument = std::int64_t{1} << 28;
 
-  /// Throws BadInput, naming it, where a path does not exist or holds no files.
+  /// Throws BadInput, naming it, where a path does not exist or holds no files, or a file is
+  /// compressed.
   explicit Corpus(const std::vector<std::filesystem::path>& paths);
 
   /// The next document; none at the end. Throws BadInput, naming file and line, where a text is

@@ -92,7 +92,9 @@ void second_pass(const PrepareOptions& options, NearDuplicates& duplicates,
         ++training;
       }
     });
-    check_input(training > 0, "domain: ", domain.name, " has no training documents");
+    check_input(training > 0, "domain: ", domain.name,
+                " has no training documents (each goes to one side whole; --validation-share 0 "
+                "keeps all for training)");
   }
 }
 

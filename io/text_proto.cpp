@@ -143,19 +143,20 @@ void read_text_proto(const std::filesystem::path& path, Message& message) {
   parse_text_proto(read_file(path), path.string(), message);
 }
 
-void set_field(Message& message, std::string_view assignment) {
+void set_field(Message& message, std::string_view assignment, std::string_view prefix) {
   const auto equals = assignment.find('=');
-  check_input(equals != std::string_view::npos && equals > 0, "--set ", assignment,
+  check_input(equals != std::string_view::npos && equals > 0, "--set ", prefix, assignment,
               ": expected field=value");
   const std::string_view path = assignment.substr(0, equals);
+  const std::string given = message_of(prefix, path);
   Message* owner = &message;
   std::size_t begin = 0;
   for (std::size_t dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.', begin)) {
-    owner = &child(*owner, step_of(path.substr(begin, dot - begin), path), path);
+    owner = &child(*owner, step_of(path.substr(begin, dot - begin), given), given);
     begin = dot + 1;
   }
-  const auto* field = field_of(*owner, step_of(path.substr(begin), path), path);
-  assign(*owner, *field, assignment.substr(equals + 1), path);
+  const auto* field = field_of(*owner, step_of(path.substr(begin), given), given);
+  assign(*owner, *field, assignment.substr(equals + 1), given);
 }
 
 std::string text_of(const Message& message) {

@@ -19,8 +19,10 @@ void parse_text_proto(std::string_view text, const std::string& name,
 
 /// Applies `a.b=c`: the field at the dotted path takes the value, in protobuf text form; quotes around
 /// a string may be left out. Entries of a repeated message are chosen as `data.domains[0].share=2`;
-/// `optimizer.no_decay=NORM,EMBEDDING` replaces a list. Throws BadInput naming the field.
-void set_field(google::protobuf::Message& message, std::string_view assignment);
+/// `optimizer.no_decay=NORM,EMBEDDING` replaces a list. Throws BadInput naming the field,
+/// with `prefix` before it where that was taken off what the user wrote.
+void set_field(google::protobuf::Message& message, std::string_view assignment,
+               std::string_view prefix = "");
 
 /// The message as protobuf text.
 std::string text_of(const google::protobuf::Message& message);

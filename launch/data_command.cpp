@@ -76,6 +76,17 @@ PrepareOptions parse_options(const options::variables_map& values) {
   return out;
 }
 
+/// A domain of a long document or two may have none, by chance.
+void warn_of_no_validation(const DomainSummary& domain, double share) {
+  if (domain.validation_tokens > 0 || share == 0) {
+    return;
+  }
+  std::cerr << "bam: warning: " << domain.path.string() << ": no validation tokens: of "
+            << domain.train_documents + domain.left_out << " documents, each of which goes to one "
+            << "side whole, none was drawn. Give more and shorter ones (a line of JSON Lines or a "
+            << "file each), say \"split\": \"validation\" of some, or raise --validation-share\n";
+}
+
 }  // namespace
 
 int data_command(std::span<const std::string> arguments) {
@@ -93,6 +104,7 @@ int data_command(std::span<const std::string> arguments) {
               << domain.train_documents << " documents, " << domain.validation_tokens
               << " validation tokens in " << domain.validation_documents << "; "
               << domain.left_out << " near-duplicates left out\n";
+    warn_of_no_validation(domain, prepare.validation_share);
   }
   return kDone;
 }

@@ -80,7 +80,7 @@ PlanInput read_plan_input(const std::string& config, const std::string& cluster,
   proto::Cluster machines = read_cluster(cluster);
   for (const std::string& assignment : assignments) {
     if (assignment.starts_with(kClusterPrefix)) {
-      set_field(machines, assignment.substr(kClusterPrefix.size()));
+      set_field(machines, assignment.substr(kClusterPrefix.size()), kClusterPrefix);
     } else {
       set_field(run, assignment);
     }

@@ -26,8 +26,9 @@ RunInput::RunInput(Communicator& world, const proto::RunConfig& given, const std
                     return open_training_data(config,
                                               world.rank() == 0 ? Verify::kYes : Verify::kNo);
                   })),
-      validation(open_validation_data(config)),
-      tokenizer(tokenizer_beside(data.domains()[0].data)) {}
+      validation(naming(name, [&] { return open_validation_data(config); })),
+      tokenizer(naming(name + ": data.domains[0].path",
+                       [&] { return tokenizer_beside(data.domains()[0].data); })) {}
 
 std::int64_t RunInput::sequences_of_micro_step() const {
   return config.training.sequences_per_step / config.training.micro_steps;

@@ -1,6 +1,7 @@
 #include "launch/training_setup.h"
 
 #include "io/content_hash.h"
+#include "io/field_check.h"
 #include "io/text_file.h"
 #include "model/flops.h"
 #include "runtime/check.h"
@@ -18,6 +19,8 @@ OptimizerSettings optimizer_settings(const OptimizerConfig& config) {
           .no_decay = config.no_decay,
           .clip_norm = config.clip_norm};
 }
+
+std::string path_field(std::size_t domain) { return message_of("data.domains[", domain, "].path"); }
 
 }  // namespace
 
@@ -43,11 +46,15 @@ LearningRate learning_rate_of(const RunConfig& config) {
 
 TrainingData open_training_data(const RunConfig& config, Verify verify) {
   std::vector<TrainingDomain> domains;
-  for (const DomainShare& domain : config.data.domains) {
-    domains.push_back({domain.name, TokenData::open(domain.path), domain.share});
-    if (verify == Verify::kYes && domains.back().data.file_bytes() <= kMostBytesFirst) {
-      domains.back().data.verify();
-    }
+  for (std::size_t d = 0; d < config.data.domains.size(); ++d) {
+    const DomainShare& domain = config.data.domains[d];
+    naming(path_field(d), [&] {
+      TokenData data = TokenData::open(domain.path);
+      if (verify == Verify::kYes && data.file_bytes() <= kMostBytesFirst) {
+        data.verify();
+      }
+      domains.push_back({domain.name, std::move(data), domain.share});
+    });
   }
   TrainingData data(std::move(domains), {.sequence_length = config.data.sequence_length,
                                          .sequences_per_step = config.training.sequences_per_step,
@@ -74,9 +81,15 @@ std::vector<ValidationData> open_validation_data(const RunConfig& config) {
     return validation;
   }
   for (std::size_t d = 0; d < config.data.domains.size(); ++d) {
-    validation.emplace_back(TokenData::open(config.data.domains[d].path),
-                            config.data.sequence_length, config.training.validation_tokens,
-                            static_cast<int>(d), config.model.separate_documents);
+    naming(path_field(d), [&] {
+      TokenData data = TokenData::open(config.data.domains[d].path);
+      check_input(data.documents(Split::kValidation) > 0, data.path().string(),
+                  ": has no validation tokens; training.validate_every: ",
+                  config.training.validate_every, " needs some, 0 does not");
+      validation.emplace_back(std::move(data), config.data.sequence_length,
+                              config.training.validation_tokens, static_cast<int>(d),
+                              config.model.separate_documents);
+    });
   }
   return validation;
 }

@@ -24,7 +24,8 @@ TrainingData open_training_data(const RunConfig& config, Verify verify);
 /// TokenData::content_hash of each domain, in their order.
 std::vector<std::string> content_hashes(const TrainingData& data);
 
-/// The domains' validation text, in their order; none where it is never measured.
+/// The domains' validation text, in their order; none where it is never measured. Throws BadInput
+/// where a domain has none.
 std::vector<ValidationData> open_validation_data(const RunConfig& config);
 
 /// The SentencePiece model's bytes; it lies beside the data sets that were made with it. Throws

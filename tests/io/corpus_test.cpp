@@ -44,6 +44,17 @@ TEST(Corpus, Folders_AreReadInOrderOfNames) {
   EXPECT_EQ(texts_of({folder.path()}), (std::vector<std::string>{"first", "second\n", "third"}));
 }
 
+TEST(Corpus, CompressedFiles_AreRefusedAndTextThatOnlyLooksSoIsRead) {
+  const TemporaryFolder folder;
+  write_file(folder / "a.txt", "PK\x03\x04 and more");
+  EXPECT_NE(refusal_of(folder / "a.txt").find("a.txt: is compressed (zip); unpack it first"),
+            std::string::npos);
+  for (const char* text : {"BZh9 is how bzip2 begins", "PK", "(", "BZh"}) {
+    write_file(folder / "b.txt", text);
+    EXPECT_EQ(texts_of({folder / "b.txt"}), std::vector<std::string>{text});
+  }
+}
+
 TEST(Corpus, Split_IsRead) {
   const TemporaryFolder folder;
   write_file(folder / "a.jsonl", "{\"text\": \"a\", \"split\": \"validation\"}\n{\"text\": \"b\"}\n");

@@ -57,6 +57,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadField{"data.domains[0].name=", "data.domains[0].name: missing"},
         BadField{"data.domains[1].share=1", "data.domains[1].share"},
         BadField{"training.steps=0", "training.steps: 0"},
+        BadField{"training.steps=1000000000000000", "training.steps: 1000000000000000"},
         BadField{"training.micro_steps=3", "training.micro_steps: 3 does not divide"},
         BadField{"training.precision=FP8", "training.precision"},
         BadField{"training.log_every=0", "training.log_every: 0"},

@@ -62,6 +62,8 @@ TEST_F(BadCommandLine, ValuesThatAreNone) {
                  {"model.n_layers"});
   expect_refused({"train", config(), "--out", folder, "--set", "model.n_layers=four"},
                  {"model.n_layers", "four"});
+  expect_refused({"plan", "layouts", config(), "--cluster", "two-cores", "--set", "cluster.nodez=3"},
+                 {"--set cluster.nodez: Cluster has no field nodez"});
   expect_refused({"generate", "x", "--temperature", "nan"}, {"--temperature: nan"});
   expect_refused({"generate", "x", "--temperature", "-1"}, {"--temperature: -1"});
   expect_refused({"generate", "x", "--top-p", "0"}, {"--top-p: 0"});

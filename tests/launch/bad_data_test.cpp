@@ -62,6 +62,30 @@ TEST_F(BadData, TokenDataThatIsNone) {
   expect_training_refused({law().string() + ": not a token data set"});
 }
 
+TEST_F(BadData, TheFieldThatHasThePathIsNamed) {
+  const std::string field = SmallWorld::get().dense() + ": data.domains[0].path: ";
+  fs::remove(data() / "tokenizer.model");
+  expect_training_refused({field + (data() / "tokenizer.model").string()});
+  fs::remove(law());
+  expect_training_refused({field + law().string() + ": "});
+}
+
+TEST_F(BadData, ValidationTextThatIsNone) {
+  const fs::path alone_for_training = folder() / "training";
+  const fs::path lines = folder() / "lines.jsonl";
+  write_file(lines, R"({"text": "whereas the party shall pay the court the claim of the deed"})");
+  expect_code(
+      0, alone({"data", "--domain", "law=" + lines.string(), "--out", alone_for_training.string(),
+                "--tokenizer", (SmallWorld::get().data() / "tokenizer.model").string(),
+                "--validation-share", "0"}));
+  const std::string tokens = (alone_for_training / "law.h5").string();
+  expect_training_refused(
+      {SmallWorld::get().dense() + ": data.domains[0].path: " + tokens +
+           ": has no validation tokens",
+       "training.validate_every: 2"},
+      {"data.domains[0].path=" + tokens, "data.sequence_length=4", "training.validate_every=2"});
+}
+
 TEST_F(BadData, TokenDataChangedSinceTheyWereWritten) {
   const DataSetLayout tokens = Hdf5File::open_read_only(law()).describe("/train/tokens");
   flip(law(), static_cast<std::size_t>(tokens.offset + tokens.bytes() / 2));
@@ -101,6 +125,38 @@ TEST_F(BadData, TextThatIsNoText) {
   expect_text_refused("e.txt", "too little", {"vocabulary: "});
   expect_refusal(alone({"data", "--domain", "law=/no/such", "--out", out().string()}),
                  {"/no/such: there is no such file"}, out());
+}
+
+TEST_F(BadData, TextThatIsCompressed) {
+  using namespace std::string_literals;
+  expect_text_refused("a.jsonl.xz", "\xfd\x37zXZ\0\0\4"s,
+                      {"a.jsonl.xz: is compressed (xz)", "xz -dk"});
+  expect_text_refused("b.jsonl", "\x1f\x8b\x08\0\0"s,
+                      {"b.jsonl: is compressed (gzip)", "gzip -dk"});
+  expect_text_refused("c.txt", "\x28\xb5\x2f\xfd\x24"s, {"(zstd)"});
+  expect_text_refused("d.txt", "BZh91AY&SY\x11", {"(bzip2)"});
+}
+
+// It goes to one side whole, most likely to training.
+TEST_F(BadData, ALongDocumentAloneHasNoValidationAndThatIsSaid) {
+  const fs::path text = folder() / "long.txt";
+  write_file(text, read_file(SmallWorld::get().text("law")));
+  const auto prepared = [&](const Words& more) {
+    Words words = {"data",
+                   "--domain",
+                   "law=" + text.string(),
+                   "--out",
+                   out().string(),
+                   "--tokenizer",
+                   (SmallWorld::get().data() / "tokenizer.model").string()};
+    words.insert(words.end(), more.begin(), more.end());
+    return expect_code(0, alone(words));
+  };
+  const Outcome warned = prepared({});
+  EXPECT_NE(warned.out.find(" 0 validation tokens"), std::string::npos) << warned.out;
+  EXPECT_NE(warned.err.find("law.h5: no validation tokens: of 1 documents"), std::string::npos)
+      << warned.err;
+  EXPECT_EQ(prepared({"--validation-share", "0"}).err.find("warning"), std::string::npos);
 }
 
 TEST_F(BadData, ATokenizerToUseThatIsNone) {
