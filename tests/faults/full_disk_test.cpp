@@ -14,6 +14,7 @@
 #include "launch/exit_codes.h"
 #include "tests/faults/fault_report.h"
 #include "tests/faults/small_disk.h"
+#include "tests/faults/training_job.h"
 #include "tests/launch/run_comparison.h"
 
 namespace bam {
@@ -21,12 +22,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr double kPatience = 240;   // seconds
+constexpr int kMostTurns = 20'000;  // of filling the disk, a twentieth of a second each and more
+
 std::int64_t count_of(const std::string& text, const std::string& part) {
   std::int64_t count = 0;
   for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) {
     ++count;
   }
   return count;
+}
+
+/// Whether a checkpoint stands in the run that is not as it was written.
+bool holds_a_damaged_one(const fs::path& run) {
+  try {
+    for (const std::int64_t step : steps_in(run)) {
+      CheckpointReader(run / step_folder(step)).verify();
+    }
+    return false;
+  } catch (const BadInput&) {
+    return true;
+  }
 }
 
 /// Eight steps of a small mixture on two ranks, a checkpoint after every second.
@@ -64,7 +80,9 @@ class FullDisk : public testing::Test {
   /// A row of the fault report: this one trial, which went well unless the test has failed.
   void report(const std::string& injection) const {
     FaultTally tally({.fault = "F4", .injection = injection, .goal = "told of, old one kept"});
-    tally.add({.detected = !HasFailure(), .bad_accepted = false, .seconds = {}, .steps_lost = {}});
+    const bool is_bad = holds_a_damaged_one(run());
+    EXPECT_FALSE(is_bad);
+    tally.add({.detected = !HasFailure(), .bad_accepted = is_bad, .seconds = {}, .steps_lost = {}});
   }
   void expect_checkpoints(const std::vector<std::int64_t>& steps) const {
     EXPECT_EQ(steps_in(run()), steps);
@@ -142,10 +160,10 @@ TEST_F(FullDisk, IsSeenBeforeACheckpointIsBegun) {
 TEST_F(FullDisk, AFileThatMayNotGrow_IsToldOfAndNoSignal) {
   Program program(
       alone(train(SmallWorld::get().expert_kv(), run(), settings({"training.steps=100000"}))));
-  while (program.is_running() &&
-         (!fs::exists(run() / "metrics.jsonl") || read_metrics(run() / "metrics.jsonl").empty())) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  ASSERT_TRUE(comes_true(kPatience, [&] {
+    const fs::path metrics = run() / "metrics.jsonl";
+    return !program.is_running() || (fs::exists(metrics) && !read_metrics(metrics).empty());
+  }));
   const rlimit limit{1 << 16, 1 << 16};
   ASSERT_EQ(::prlimit(program.id(), RLIMIT_FSIZE, &limit, nullptr), 0);
   ASSERT_EQ(::kill(program.id(), SIGTERM), 0);
@@ -160,22 +178,23 @@ TEST_F(FullDisk, AFileThatMayNotGrow_IsToldOfAndNoSignal) {
   report("RLIMIT_FSIZE");
 }
 
-/// Fills the disk at moments drawn at random and soon makes room again, until the program ends.
-void fill_again_and_again(Program& program, const SmallDisk& disk) {
+/// Fills the disk at moments drawn at random and soon makes room again, until the program ends;
+/// false where it does not.
+bool fill_again_and_again(Program& program, const SmallDisk& disk) {
   std::mt19937 random(4);
   std::uniform_int_distribution<int> milliseconds(0, 60);
   const auto wait = [&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds(random)));
   };
-  while (program.is_running() && !fs::exists(disk.path() / "run" / kLatestFile)) {
+  for (int turn = 0; turn < kMostTurns && program.is_running(); ++turn) {
     wait();
+    if (fs::exists(disk.path() / "run" / kLatestFile)) {
+      disk.fill();
+      wait();
+      disk.make_room();
+    }
   }
-  while (program.is_running()) {
-    wait();
-    disk.fill();
-    wait();
-    disk.make_room();
-  }
+  return !program.is_running();
 }
 
 // A real one: each of the many saves meets it before, while or after it writes.
@@ -193,13 +212,15 @@ TEST_F(FullDisk, OfARealFileSystem_TrainingGoesOnToTheSameEnd) {
                     .injection = "a tmpfs that is full now and then",
                     .goal = "told of, old one kept"});
   Program program(command_of(disk.path() / "run"));
-  fill_again_and_again(program, disk);
+  EXPECT_TRUE(fill_again_and_again(program, disk)) << "training does not end";
   const Outcome outcome = program.wait();
   const std::int64_t told = count_of(outcome.err, ": not written, what was saved before stands");
   const bool is_documented = outcome.code == kDone || outcome.code == kNotSaved;
   EXPECT_TRUE(is_documented) << outcome.code << outcome.err;
+  const bool is_bad = holds_a_damaged_one(disk.path() / "run");
+  EXPECT_FALSE(is_bad);
   tally.add(told,
-            {.detected = is_documented, .bad_accepted = false, .seconds = {}, .steps_lost = {}});
+            {.detected = is_documented, .bad_accepted = is_bad, .seconds = {}, .steps_lost = {}});
   if (outcome.code == kNotSaved) {  // the last one was not, and there is room now
     expect_code(kDone, command_of(disk.path() / "run"));
   }

@@ -5,6 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "runtime/check.h"
 
 namespace bam {
 
@@ -26,6 +30,7 @@ SmallDisk::~SmallDisk() {
 void SmallDisk::fill() const {
   constexpr std::array<char, 65536> kBytes{};
   const int file = ::open(filling().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  check(file >= 0, filling().string(), ": cannot be made: ", std::strerror(errno));
   while (::write(file, kBytes.data(), kBytes.size()) > 0) {
   }
   ::close(file);

@@ -19,7 +19,7 @@ class SmallDisk {
   bool is_there() const { return is_there_; }
   const std::filesystem::path& path() const { return folder_; }
 
-  /// Takes every byte that is free; and gives them back.
+  /// Takes every byte that is free, and throws Error where it cannot; and gives them back.
   void fill() const;
   void make_room() const;
 
