@@ -53,9 +53,9 @@ void stop(const TrainingJob& job, int ranks, int number, Times times, std::mt199
 
 void stop_until_done(int ranks, Times times, const char* injection) {
   FaultTally tally({.fault = "F15", .injection = injection, .goal = "one checkpoint, within 30 s"});
-  TrainingJob job(fault_trials(40, 3000), kBusy);
+  TrainingJob job(fault_trials(40, 1000), kBusy);
   std::mt19937 random(7);
-  const int most = fault_trials(4, 400);
+  const int most = fault_trials(4, 200);
   for (int i = 0; i < most && job.checkpoint_step() < job.steps(); ++i) {
     // mpirun kills its ranks at SIGTERM; one rank that gets it stops all.
     stop(job, ranks, i % 2 == 0 ? SIGUSR1 : SIGTERM, times, random, tally);

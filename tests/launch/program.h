@@ -34,7 +34,8 @@ class Program {
   /// Processes it has started itself: under mpirun the ranks.
   std::vector<pid_t> children() const;
   bool is_running();
-  /// Waits for its end, at most four minutes: then it is killed, and the code is 137.
+  /// Waits for its end, at most four minutes, or 45 under BAM_FAULTS_LONG, whose jobs have many
+  /// steps: then it is killed, and the code is 137.
   Outcome wait();
 
  private:
