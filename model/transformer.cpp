@@ -74,7 +74,7 @@ void Transformer::forward(Stream& stream, const Batch& batch, Keep keep, Saved& 
   read_routing(stream, batch, saved);
 }
 
-// All of forward that waits for no numbers of what was routed, or once a layer.
+// Forward up to where the host reads what the routers did.
 void Transformer::compute(Stream& stream, const Batch& batch, Keep keep, double capacity_factor,
                           Saved& saved) const {
   saved.rope_table = rope_table_;
