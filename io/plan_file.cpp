@@ -22,6 +22,7 @@ static_assert(static_cast<int>(Proof::kSearch) == proto::PlacementCertificate::S
 static_assert(static_cast<int>(Proof::kMeanSearch) == proto::PlacementCertificate::SEARCH_OF_MEAN);
 static_assert(static_cast<int>(Proof::kNodes) == proto::PlacementCertificate::NODES);
 static_assert(static_cast<int>(Binding::kNodeLimit) == proto::PlacementCertificate::NODE_LIMIT);
+static_assert(static_cast<int>(Binding::kMoves) == proto::PlacementCertificate::MOVES);
 
 bool are_equal(const std::vector<Replica>& replicas) {
   return std::all_of(replicas.begin(), replicas.end(), [&](const Replica& replica) {

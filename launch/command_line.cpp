@@ -1,6 +1,7 @@
 #include "launch/command_line.h"
 
 #include <algorithm>
+#include <cctype>
 #include <iostream>
 #include <vector>
 
@@ -21,7 +22,7 @@ bool is_positional(const po::positional_options_description& positional, const s
   return false;
 }
 
-// Without what stands at a position: the usage line shows that.
+// Without what stands at a position.
 po::options_description named_options(const CommandLine& command) {
   po::options_description named;
   for (const auto& option : command.options.options()) {
@@ -30,6 +31,21 @@ po::options_description named_options(const CommandLine& command) {
     }
   }
   return named;
+}
+
+/// What stands at a position, a line each, named as in the usage line.
+std::string positions(const CommandLine& command) {
+  std::string text;
+  for (const auto& option : command.options.options()) {
+    if (is_positional(command.positional, option->long_name()) && !option->description().empty()) {
+      std::string name = option->long_name();
+      std::ranges::transform(name, name.begin(), [](unsigned char c) {
+        return static_cast<char>(std::toupper(c));
+      });
+      text += "  " + name + ": " + option->description() + "\n";
+    }
+  }
+  return text.empty() ? "" : text + "\n";
 }
 
 // Boost puts what was given into its messages in place of names like %value%, again and again: for
@@ -58,7 +74,7 @@ std::optional<boost::program_options::variables_map> read_command_line(
                   .run(),
               values);
     if (values.contains("help")) {
-      std::cout << command.usage << "\n\n" << named_options(command);
+      std::cout << command.usage << "\n\n" << positions(command) << named_options(command);
       return std::nullopt;
     }
     po::notify(values);

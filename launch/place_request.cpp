@@ -48,10 +48,10 @@ std::optional<PlaceRequest> read_place_request(std::span<const std::string> argu
       ("attention-loads", options::value(&request.loads.attention)->composing()->multitoken(),
        "the same of the attention experts (default: what the loads say, else soft routing's)")
       ("model", options::value(&request.model), "run or model config: which experts there are")
-      ("sequence-length", options::value(&request.length)->default_value(0),
-       "tokens of a sequence, for the cost of attention (default: the config's, else 2048)")
-      ("attention-cost", options::value(&request.attention_cost)->default_value(0),
-       "load of a token at an attention expert; at an FFN expert it is 1 (default: by operations)")
+      ("sequence-length", options::value(&request.length)->default_value(0, "the config's"),
+       "tokens of a sequence, for the cost of attention (without a config 2048)")
+      ("attention-cost", options::value(&request.attention_cost)->default_value(0, "by operations"),
+       "load of a token at an attention expert; at an FFN expert it is 1")
       ("cluster", options::value(&request.cluster),
        "price the plan on this cluster (a name or file, as for layouts); --model is a run config")
       ("set", options::value(&request.changes)->composing(),
@@ -63,18 +63,19 @@ std::optional<PlaceRequest> read_place_request(std::span<const std::string> argu
       ("rank-slots", options::value(&request.rank_slots),
        "copies each rank has memory for: N, or N0,N1,... (default: slots / ranks, rounded up)")
       ("speeds", options::value(&request.speeds), "of each rank, relative: S0,S1,...")
-      ("group", options::value(&group)->default_value(0),
+      ("group", options::value(&group)->default_value(0, "no such limit"),
        "so many consecutive experts stay together on a node")
       ("shares", options::value(&shares)->default_value("equal"),
        "how copies divide an expert's load: equal, free")
       ("from", options::value(&request.from), "the plan that holds now: change it, with few moves")
-      ("moves", options::value(&moves)->default_value(0),
+      ("moves", options::value(&moves)->default_value(0, "none"),
        "copies a layer that may move, with --from")
       ("seed", options::value(&seed)->default_value(1),
        "of the search: the same seed, the same plan")
       ("out", options::value(&request.out), "file for the plan")
       ("map", options::value(&request.map),
-       "file for a picture (SVG) of each rank's load in each layer, before and planned")
+       "file for a picture (SVG) of each rank's load in each layer: planned, and round-robin or as "
+       "--from has it")
       ("json", options::bool_switch(&request.is_json), "print JSON");
   if (!read_command_line(std::move(line), arguments)) {
     return std::nullopt;

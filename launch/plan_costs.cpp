@@ -49,7 +49,7 @@ json migration_json(const MigrationCost& cost, double gain) {
 }  // namespace
 
 json plan_costs(const ModelPlan& plan, const PlanInput& input,
-                const std::optional<ModelPlan>& current) {
+                const std::optional<ModelPlan>& current, const std::string& before) {
   RunLayout layout = input.layout;
   layout.expert_parallel = static_cast<int>(plan.terms.ranks.size());
   check_input(layout.ranks % layout.expert_parallel == 0, "--cluster: ", layout.ranks,
@@ -59,29 +59,30 @@ json plan_costs(const ModelPlan& plan, const PlanInput& input,
     return predict_step(input.run, sizes, layout, input.cluster, planned_holdings(placed))
         .seconds();
   };
-  const double before = step_of(placed_as(plan, current));
+  const double step_before = step_of(placed_as(plan, current));
   const double planned = step_of(plan);
   const double memory = predict_memory(input.run, sizes, layout, planned_holdings(plan)).total();
   const Traffic replicas = replica_traffic(input.run, sizes, input.cluster, plan);
   json out = {{"memory", memory},
               {"fits", memory <= input.cluster.memory},
-              {"step_before", before},
+              {"before", before},
+              {"step_before", step_before},
               {"step_planned", planned},
               {"replicas",
                {{"bytes", bytes_json(replicas)}, {"seconds", replicas.seconds(input.cluster)}}}};
   if (current) {
     out["migration"] = migration_json(
-        migration_cost(input.run, sizes, input.cluster, *current, plan), before - planned);
+        migration_cost(input.run, sizes, input.cluster, *current, plan), step_before - planned);
   }
   return out;
 }
 
 void print_costs(const json& costs, std::ostream& out) {
   const auto number = [](const json& value) { return value.get<double>(); };
-  out << line_of(
-      "predicted: %.3g GB on the fullest rank (%s); a step takes %.4g s, before %.4g s\n",
-      number(costs["memory"]) / 1e9, costs["fits"].get<bool>() ? "fits" : "does not fit",
-      number(costs["step_planned"]), number(costs["step_before"]));
+  out << line_of("predicted: %.3g GB on the fullest rank (%s); a step takes %.4g s, and %.4g s ",
+                 number(costs["memory"]) / 1e9, costs["fits"].get<bool>() ? "fits" : "does not fit",
+                 number(costs["step_planned"]), number(costs["step_before"]))
+      << "under " << costs["before"].get<std::string>() << "\n";
   const json& replicas = costs["replicas"];
   out << line_of(
       "copies' gradients and weights: %.3g GB a step over nodes' links, %.3g GB over the "

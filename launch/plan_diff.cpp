@@ -61,16 +61,20 @@ json difference(const ModelPlan& before, const ModelPlan& after, std::size_t lay
           {"moved", std::move(moved)}};
 }
 
-void print_difference(const json& layers, std::ostream& out) {
+void print_difference(const json& difference, std::ostream& out) {
+  const json& layers = difference["layers"];
   char text[160];
   std::size_t moved = 0;
   double before = 0, after = 0;
-  out << "layer  slowest before         after   copies   sent\n";
+  out << "A: " << difference["before"].get<std::string>()
+      << "\nB: " << difference["after"].get<std::string>()
+      << "\nslowest ranks of both under the loads that B was made for\n\n"
+      << "layer  slowest in A          in B   copies   sent\n";
   for (const json& layer : layers) {
     moved += layer["moved"].size();
     before += layer["worst_before"].get<double>();
     after += layer["worst_after"].get<double>();
-    std::snprintf(text, sizeof(text), "%5d  %14.6g  %12.6g  %3d>%-3d  %5zu\n",
+    std::snprintf(text, sizeof(text), "%5d  %12.6g  %12.6g  %3d>%-3d  %5zu\n",
                   layer["layer"].get<int>(), layer["worst_before"].get<double>(),
                   layer["worst_after"].get<double>(), layer["replicas_before"].get<int>(),
                   layer["replicas_after"].get<int>(), layer["moved"].size());
@@ -78,8 +82,8 @@ void print_difference(const json& layers, std::ostream& out) {
   }
   std::snprintf(
       text, sizeof(text),
-      "\n%zu copies are sent to ranks that have none; slowest ranks carry %.1f %% of what "
-      "they did\n",
+      "\ngoing from A to B sends %zu copies to ranks that have none; slowest ranks carry %.1f %% "
+      "of what they do in A\n",
       moved, 100 * after / before);
   out << text;
 }
@@ -91,7 +95,7 @@ int plan_diff(std::span<const std::string> arguments) {
   bool is_json = false;
   CommandLine line{.usage = "bam plan diff A B", .options = {}, .positional = {}};
   line.options.add_options()
-      ("plans", options::value(&files), "the plan that holds, and the one to go over to")
+      ("plans", options::value(&files), "A: the plan that holds; B: the one to go over to")
       ("json", options::bool_switch(&is_json), "print JSON");
   line.positional.add("plans", -1);
   const auto values = read_command_line(std::move(line), arguments);
@@ -106,11 +110,11 @@ int plan_diff(std::span<const std::string> arguments) {
   for (std::size_t layer = 0; layer < after.layers.size(); ++layer) {
     layers.push_back(difference(before, after, layer));
   }
+  const json found = {{"before", files[0]}, {"after", files[1]}, {"layers", layers}};
   if (is_json) {
-    std::cout << json{{"before", files[0]}, {"after", files[1]}, {"layers", layers}}.dump(2)
-              << "\n";
+    std::cout << found.dump(2) << "\n";
   } else {
-    print_difference(layers, std::cout);
+    print_difference(found, std::cout);
   }
   return kDone;
 }

@@ -17,6 +17,8 @@ namespace options = boost::program_options;
 using nlohmann::json;
 
 constexpr std::int64_t kNoLayer = -1;
+/// Up to this gap all ranks are about as busy as each other.
+constexpr double kNearlyEven = 0.01;
 
 /// "a3" or "f3": the expert as the plan counts it; with its share where it has copies.
 std::string expert_name(int expert, int attention, double share) {
@@ -54,8 +56,13 @@ std::string binding_sentence(const Certificate& certificate, const ModelPlan& pl
       return "the node limit binds: groups of " + std::to_string(plan.terms.group) +
              " experts do not divide any better over " + std::to_string(plan.terms.nodes) +
              " nodes";
+    case Binding::kMoves:
+      return "the limit on moves binds: with more copies moved the slowest rank would be faster";
     default:
-      return "the mean binds: all ranks are nearly as busy as each other";
+      return certificate.gap() <= kNearlyEven
+                 ? "the mean binds: all ranks are nearly as busy as each other"
+                 : "not known what binds: no better bound than the mean over ranks was found, "
+                   "and no placement nearer to it";
   }
 }
 
@@ -109,7 +116,8 @@ int plan_explain(std::span<const std::string> arguments) {
   bool is_json = false;
   CommandLine line{.usage = "bam plan explain PLAN [--layer N]", .options = {}, .positional = {}};
   line.options.add_options()
-      ("plan", options::value(&file)->required(), "plan that `bam plan place` wrote")
+      ("plan", options::value(&file)->required(),
+       "plan that `bam plan place` wrote, or a checkpoint or run folder with one")
       ("layer", options::value(&layer)->default_value(kNoLayer, "all"), "this layer alone")
       ("json", options::bool_switch(&is_json), "print JSON");
   line.positional.add("plan", 1);

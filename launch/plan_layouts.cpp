@@ -113,6 +113,11 @@ int plan_what_if(std::span<const std::string> arguments) {
   if (request.is_json) {
     std::cout << json{{"as_it_is", before}, {"changed", after}}.dump(2) << "\n";
   } else {
+    std::cout << "Predictions: the best layout as it is, and changed:";
+    for (const std::string& change : request.changes) {
+      std::cout << " " << change;
+    }
+    std::cout << "\n\n";
     print_comparison(before, after, std::cout);
   }
   return kDone;

@@ -44,16 +44,19 @@ Rows scaled(Rows rows, double unit) {
 
 }  // namespace
 
-void write_load_map(const std::filesystem::path& path, const std::vector<LayerPlan>& before,
+void write_load_map(const std::filesystem::path& path, const PlanBefore& before,
                     const ModelPlan& plan) {
   check_input(plan.terms.ranks.size() <= kMostRanks, "--map: ", plan.terms.ranks.size(),
               " ranks where a picture shows at most ", kMostRanks);
-  const Rows old = loads_of(before, plan);
+  const Rows old = loads_of(before.layers, plan);
   const Rows planned = loads_of(plan.layers, plan);
   const double unit = std::max(largest(old), largest(planned));
-  const HeatPlot plot{.row_label = "rank",
-                      .blocks = {{"before", scaled(old, unit)}, {"planned", scaled(planned, unit)}},
-                      .column_label = "layer"};
+  const HeatPlot plot{
+      .row_label = "rank",
+      .blocks = {{"before: " + std::filesystem::path(before.name).filename().string(),
+                  scaled(old, unit)},
+                 {"planned", scaled(planned, unit)}},
+      .column_label = "layer"};
   write_file(path, svg_of(plot, "load_map") + "\n");
 }
 

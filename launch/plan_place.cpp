@@ -1,9 +1,11 @@
 #include "launch/plan_place.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <iostream>
 #include <optional>
 
+#include "io/field_check.h"
 #include "io/plan_file.h"
 #include "io/run_config.h"
 #include "io/text_file.h"
@@ -54,15 +56,50 @@ std::int64_t sequence_length(const proto::RunConfig& config) {
 }
 
 /// What the plan takes the place of: the current plan, or experts dealt round-robin.
-std::vector<LayerPlan> before(const PlaceRequest& request, const ModelPlan& plan) {
+PlanBefore before(const PlaceRequest& request, const ModelPlan& plan) {
   if (!request.from.empty()) {
-    return read_plan(request.from).layers;
+    return {request.from, read_plan(request.from).layers};
   }
-  std::vector<LayerPlan> layers;
+  PlanBefore dealt{"round-robin", {}};
   for (const LayerLoads& loads : plan.loads) {
-    layers.push_back(dealt_round_robin(plan.terms, loads));
+    dealt.layers.push_back(dealt_round_robin(plan.terms, loads));
   }
-  return layers;
+  return dealt;
+}
+
+/// What the plan changes about the current one.
+void print_moves(const PlanBefore& before, const ModelPlan& plan, std::ostream& out) {
+  int moved = 0;
+  double then = 0, planned = 0;
+  for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) {
+    moved += moved_replicas(before.layers[layer], plan.layers[layer]);
+    then += worst_time(before.layers[layer], joint_problem(plan.terms, plan.loads[layer]));
+    planned += plan.layers[layer].certificate.worst;
+  }
+  char text[128];
+  std::snprintf(text, sizeof text,
+                "%d %s to another rank; slowest ranks carry %.1f %% of what they do under ", moved,
+                moved == 1 ? "copy goes" : "copies go", then > 0 ? 100 * planned / then : 100);
+  out << text << before.name << "\n";
+}
+
+/// Terms that no loads can be placed under, named by the options that they come from.
+void check_terms(const PlanTerms& terms, int experts) {
+  const auto ranks = static_cast<int>(terms.ranks.size());
+  std::int64_t room = 0;
+  for (const RankRoom& rank : terms.ranks) {
+    room += rank.slots;
+  }
+  check_input(ranks % terms.nodes == 0, "--nodes: ", terms.nodes, " do not divide the ", ranks,
+              " of --ranks");
+  check_input(terms.slots >= experts, "--slots: ", terms.slots, " are too few for ", experts,
+              " experts of a layer");
+  check_input(terms.slots <= room, "--slots: ", terms.slots, " where --rank-slots have room for ",
+              room);
+  check_input(terms.group == 0 || experts % terms.group == 0, "--group: ", terms.group,
+              " does not divide the ", experts, " experts of a layer");
+  check_input(terms.group == 0 || terms.slots % terms.nodes == 0, "--slots: ", terms.slots,
+              " do not divide by the ", terms.nodes, " of --nodes, as --group asks for");
 }
 
 ModelPlan planned(const PlaceRequest& request) {
@@ -86,9 +123,14 @@ ModelPlan planned(const PlaceRequest& request) {
   terms.group = request.group;
   terms.shares = request.shares;
   terms.seed = request.seed;
-  return request.from.empty()
-             ? plan_model(terms, std::move(loads))
-             : replan_model(read_plan(request.from), terms, std::move(loads), request.moves);
+  check_terms(terms, experts);
+  if (request.from.empty()) {
+    return plan_model(terms, std::move(loads));
+  }
+  const ModelPlan current = read_plan(request.from);
+  return naming("--from " + request.from, [&] {
+    return replan_model(current, terms, std::move(loads), request.moves);
+  });
 }
 
 }  // namespace
@@ -106,7 +148,7 @@ int plan_place(std::span<const std::string> arguments) {
       current = read_plan(request->from);
     }
     costs = plan_costs(plan, read_plan_input(request->model, request->cluster, request->changes),
-                       current);
+                       current, before(*request, plan).name);
   }
   if (!request->out.empty()) {
     write_file(request->out, text_with_short_lists(message_of_plan(plan)));
@@ -123,6 +165,9 @@ int plan_place(std::span<const std::string> arguments) {
     return kDone;
   }
   print_plan(plan, std::cout);
+  if (!request->from.empty()) {
+    print_moves(before(*request, plan), plan, std::cout);
+  }
   if (!costs.is_null()) {
     print_costs(costs, std::cout);
   }

@@ -70,11 +70,14 @@ int plan_verify(std::span<const std::string> arguments) {
   CommandLine line{
       .usage = "bam plan verify PLAN [--loads FILE...]", .options = {}, .positional = {}};
   line.options.add_options()
-      ("plan", options::value(&file)->required(), "plan that `bam plan place` wrote")
+      ("plan", options::value(&file)->required(),
+       "plan that `bam plan place` wrote, or a checkpoint or run folder with one")
       ("loads", options::value(&sources.ffn)->composing()->multitoken(),
        "check against these loads (default: those in the plan)")
       ("attention-loads", options::value(&sources.attention)->composing()->multitoken(),
        "the same of the attention experts")
+      ("domain", options::value(&sources.domain),
+       "of a routing trace, this domain's tokens alone; goes with --loads")
       ("model", options::value(&model), "run or model config, as it was given to place")
       ("json", options::bool_switch(&is_json), "print JSON");
   line.positional.add("plan", 1);
@@ -84,6 +87,7 @@ int plan_verify(std::span<const std::string> arguments) {
   ModelPlan plan = read_plan(file);
   check_input(!sources.ffn.empty() || sources.attention.empty(),
               "--attention-loads: go with --loads");
+  check_input(!sources.ffn.empty() || sources.domain.empty(), "--domain: goes with --loads");
   if (!sources.ffn.empty()) {
     take_loads(sources, model, plan);
   }

@@ -11,6 +11,8 @@ namespace bam {
 namespace {
 
 constexpr int kMostScaledWindows = 8;
+/// Two times are the same to within this part.
+constexpr double kSame = 1e-9;
 
 Draft draft_of(const LayerPlan& plan, const PlacementProblem& problem) {
   check_input(static_cast<int>(plan.experts.size()) == problem.experts(), "the current plan has ",
@@ -32,6 +34,14 @@ Draft draft_of(const LayerPlan& plan, const PlacementProblem& problem) {
   return draft;
 }
 
+bool is_faster_with_more_moves(const Draft& current, const PlacementProblem& problem,
+                               double worst) {
+  const double least = worst * (1 - kSame);
+  const PlaceEffort little{.search_steps = 100'000, .proof_steps = 0};
+  return migrated(current, problem.slots).cost() < least ||
+         place(problem, little).certificate.worst < least;
+}
+
 }  // namespace
 
 LayerPlan place(const PlacementProblem& problem, const PlaceEffort& effort) {
@@ -47,7 +57,17 @@ LayerPlan place_from(const LayerPlan& current, const PlacementProblem& problem, 
   if (problem.is_node_limited()) {
     draft.keep_on_nodes();
   }
-  return certified(plan_of(migrated(draft, moves)), problem, lower_bound(problem));
+  const Draft moved = migrated(draft, moves);
+  LayerPlan plan = certified(plan_of(moved), problem);
+  const bool is_best = plan.certificate.worst <= plan.certificate.bound * (1 + kSame);
+  if (!is_best && is_faster_with_more_moves(draft, problem, plan.certificate.worst)) {
+    plan.certificate.binding = Binding::kMoves;
+  }
+  return plan;
+}
+
+LayerPlan certified(LayerPlan plan, const PlacementProblem& problem) {
+  return certified(std::move(plan), problem, lower_bound(problem));
 }
 
 }  // namespace bam

@@ -21,8 +21,12 @@ struct PlaceEffort {
 LayerPlan place(const PlacementProblem& problem, const PlaceEffort& effort = {});
 
 /// The current placement with at most `moves` replicas put where there was none of their expert:
-/// what helps most against the loads as they are now. Equal shares are kept equal. Throws BadInput
-/// if the current placement does not fit the problem.
+/// what helps most against the loads as they are now. Equal shares are kept equal. Where more moves
+/// would make the slowest rank faster, the limit on them is what binds. Throws BadInput if the
+/// current placement does not fit the problem.
 LayerPlan place_from(const LayerPlan& current, const PlacementProblem& problem, int moves);
+
+/// The plan with a certificate for these loads and ranks, whose bound follows from them alone.
+LayerPlan certified(LayerPlan plan, const PlacementProblem& problem);
 
 }  // namespace bam

@@ -69,6 +69,15 @@ LayerPlan place_free(const PlacementProblem& problem, const PlaceEffort& effort,
       plan = std::move(chains->plan);
     }
   }
+  if (problem.window_count() > 1) {
+    // Shares that are best for the windows' mean may be worse for each of them than equal ones.
+    PlacementProblem equal = problem;
+    equal.shares = SharePolicy::kEqual;
+    LayerPlan other = place_flat(equal, effort);
+    if (worst_time(other, problem) < worst_time(plan, problem)) {
+      plan = std::move(other);
+    }
+  }
   return certified(std::move(plan), problem, bound);
 }
 

@@ -12,6 +12,8 @@ std::string_view name_of(Binding binding) {
       return "memory";
     case Binding::kNodeLimit:
       return "node limit";
+    case Binding::kMoves:
+      return "limit on moves";
     default:
       return "mean";
   }

@@ -14,6 +14,7 @@ enum class Binding {
   kHottest,    // one expert that cannot be divided further with the slots there are
   kMemory,     // the slots: more replicas would help
   kNodeLimit,  // groups of experts that have to stay on one node
+  kMoves,      // the limit on moves from the placement that held before
 };
 
 /// How the lower bound was come by. Every kind can be checked from the problem alone.
@@ -44,7 +45,7 @@ struct LayerPlan {
   Certificate certificate;
 };
 
-/// Names for people and files: "mean", "hottest expert", "memory", "node limit".
+/// Names for people and files: "mean", "hottest expert", "memory", "node limit", "limit on moves".
 std::string_view name_of(Binding binding);
 
 /// Time of each rank in one window. (ranks)

@@ -132,6 +132,45 @@ TEST_F(Plan, IsExplainedAndCompared) {
   const json diff = json::parse(
       expect_code(0, alone({"plan", "diff", file("before"), file("plan"), "--json"})).out);
   EXPECT_LE(diff["layers"][0]["moved"].size(), 2U);
+  const std::string table =
+      expect_code(0, alone({"plan", "diff", file("before"), file("plan")})).out;
+  EXPECT_NE(table.find("A: " + file("before")), std::string::npos) << table;
+}
+
+TEST_F(Plan, SaysWhereTheLimitOnMovesBinds) {
+  place({"--ranks", "8", "--slots", "16"});
+  const std::string later =
+      written("later.csv", "4,132,40,90,104,56,39,61,73,165,86,183\n9,8,7,6,5,4,3,2,1,9,8,70\n");
+  const Words words = {"plan", "place", "--loads", later, "--ranks", "8",          "--slots",
+                       "16",   "--from", file("plan"), "--moves",    "1", "--out", file("moved")};
+  const std::string table = expect_code(0, alone(words)).out;
+  EXPECT_NE(table.find("limit on moves"), std::string::npos) << table;
+  EXPECT_NE(table.find("of what they do under " + file("plan")), std::string::npos) << table;
+  const std::string text = expect_code(0, alone({"plan", "explain", file("moved")})).out;
+  EXPECT_NE(text.find("with more copies moved"), std::string::npos) << text;
+  expect_code(0, alone({"plan", "verify", file("moved")}));
+}
+
+TEST_F(Plan, IsVerifiedAgainstADomainsTokens) {
+  const auto of = [](const std::string& domain, const std::string& chosen) {
+    return R"({"layer":0,"kind":"ffn","domain":")" + domain + R"(","tokens":40,"chosen":)" + chosen +
+           R"(,"pairs":[]})";
+  };
+  const std::string trace =
+      written("routing.jsonl", R"({"step":4,"steps":4,"layers":[)" + of("law", "[30,10]") + "," +
+                                   of("code", "[5,35]") + "]}\n");
+  expect_code(0, alone({"plan", "place", "--loads", trace, "--domain", "law", "--ranks", "2",
+                        "--out", file("plan")}));
+  const Words verify = {"plan", "verify", file("plan"), "--loads", trace, "--domain"};
+  const auto with = [&](const std::string& domain) {
+    Words words = verify;
+    words.push_back(domain);
+    return words;
+  };
+  expect_code(0, alone(with("law")));
+  expect_refused(with("code"), {"1 of 1 layers do not hold"});
+  expect_refused(with("math"), {"routing.jsonl", "math"});
+  expect_refused({"plan", "verify", file("plan"), "--domain", "law"}, {"--domain", "--loads"});
 }
 
 const Words kPaper = {"--cluster", "dgx-h100",
@@ -201,12 +240,14 @@ TEST_F(Plan, IsPriced) {
                        "4",    "--slots", "10",      "--out", file("plan"), "--json"};
   const json found = json::parse(expect_code(0, alone(priced(words))).out);
   EXPECT_LT(found["costs"]["step_planned"], found["costs"]["step_before"]);
+  EXPECT_EQ(found["costs"]["before"], "round-robin");
   EXPECT_GT(found["costs"]["replicas"]["bytes"]["node"].get<double>(), 0);
   const std::string later = written("later.csv", "100,400,250,50\n");
   const Words again = {"plan",      "place",  "--loads",    later,     "--model",
                        kPaperModel, "--from", file("plan"), "--moves", "3",
                        "--ranks",   "4",      "--slots",    "10",      "--json"};
   const json moved = json::parse(expect_code(0, alone(priced(again))).out);
+  EXPECT_EQ(moved["costs"]["before"], file("plan"));
   EXPECT_GT(moved["costs"]["migration"]["replicas"], 0);
   EXPECT_GT(moved["costs"]["migration"]["pays_after_steps"], 0);
 }
@@ -246,6 +287,7 @@ TEST_F(Plan, DrawsAMapOfTheLoads) {
   const std::string map = read_file(file("map.svg"));
   EXPECT_TRUE(map.starts_with("<svg")) << map.substr(0, 40);
   EXPECT_NE(map.find("planned"), std::string::npos);
+  EXPECT_NE(map.find("before: round-robin"), std::string::npos);
 }
 
 TEST_F(Plan, RefusesLoadsThatAreNone) {
@@ -262,17 +304,20 @@ TEST_F(Plan, RefusesLoadsThatAreNone) {
 
 TEST_F(Plan, RefusesRanksAndMemoryThatDoNotFit) {
   expect_place_refused({"--ranks", "0"}, {"--ranks: 0"});
-  expect_place_refused({"--ranks", "8", "--slots", "11"}, {"slots: 11", "12 experts"});
+  expect_place_refused({"--ranks", "8", "--slots", "11"}, {"bam: --slots: 11", "12 experts"});
   expect_place_refused({"--ranks", "8", "--slots", "0"}, {"--slots: 0"});
   expect_place_refused({"--ranks", "8", "--rank-slots", "0"}, {"--rank-slots", "rank 0: 0"});
   expect_place_refused({"--ranks", "8", "--rank-slots", "1"}, {"slots: 12", "room for 8"});
   expect_place_refused({"--ranks", "8", "--rank-slots", "2,2"}, {"--rank-slots: 2 numbers"});
   expect_place_refused({"--ranks", "8", "--speeds", "1,1,1,1,1,1,1,-1"}, {"--speeds: rank 7: -1"});
-  expect_place_refused({"--ranks", "8", "--nodes", "3"}, {"nodes: 3", "8 ranks"});
+  expect_place_refused({"--ranks", "8", "--nodes", "3"}, {"bam: --nodes: 3", "--ranks"});
   expect_place_refused({"--ranks", "8", "--nodes", "2", "--slots", "16", "--group", "5"},
-                       {"group: 5", "12 experts"});
+                       {"bam: --group: 5", "12 experts"});
   expect_place_refused({"--ranks", "8", "--shares", "fair"}, {"--shares: fair"});
   expect_place_refused({"--ranks", "8", "--from", "plan"}, {"--moves"});
+  place({"--ranks", "8", "--slots", "16"});
+  expect_place_refused({"--ranks", "8", "--from", file("plan"), "--moves", "1"},
+                       {"--from " + file("plan"), "does not fit the ranks' slots"});
 }
 
 TEST_F(Plan, RefusesAModelThatDoesNotFitTheLoads) {

@@ -142,6 +142,20 @@ TEST(Windows, BoundsAreNamedByWhatTheyAre) {
   EXPECT_EQ(faults_of(equal, problem), "");
 }
 
+// Equal shares are among the free ones.
+TEST(Windows, FreeSharesAreNoWorseThanEqualOnes) {
+  Draw draw(25);
+  for (int i = 0; i < 20; ++i) {
+    PlacementProblem problem = problem_of(draw.lognormal(8, 1.0), 4, 12);
+    problem.windows.push_back(draw.lognormal(8, 1.0));
+    const double equal = place(problem).certificate.worst;
+    problem.shares = SharePolicy::kFree;
+    const LayerPlan plan = place(problem);
+    EXPECT_LE(plan.certificate.worst, equal * (1 + 1e-9)) << "problem " << i;
+    EXPECT_EQ(faults_of(plan, problem), "") << "problem " << i;
+  }
+}
+
 struct Drift {
   double gain = 0;   // part of what planning anew would gain
   double moved = 0;  // part of the replicas
@@ -177,6 +191,21 @@ TEST(Drift, ATenthOfTheReplicasBringsNineTenthsOfTheGain) {
       EXPECT_GE(gain, 0.9);
     }
   }
+}
+
+TEST(Drift, SaysWhereTheLimitOnMovesBinds) {
+  const PlacementProblem problem = problem_of({8, 8, 1, 1, 1, 1}, 2, 6);
+  LayerPlan before = place(problem);
+  before.experts = {{{0, 1}}, {{0, 1}}, {{0, 1}}, {{1, 1}}, {{1, 1}}, {{1, 1}}};
+  const LayerPlan kept = place_from(before, problem, 0);
+  EXPECT_EQ(kept.certificate.binding, Binding::kMoves);
+  const LayerPlan moved = place_from(before, problem, 2);
+  EXPECT_EQ(moved.certificate.worst, 10);
+  EXPECT_EQ(moved.certificate.binding, Binding::kMean);
+  // No single step helps, and yet another placement is better.
+  const PlacementProblem more = problem_of(first_layer(), 8, 20);
+  const LayerPlan stuck = place_from(place(problem_of(first_layer(), 8, 16)), more, 1);
+  EXPECT_EQ(stuck.certificate.binding, Binding::kMoves);
 }
 
 TEST(Drift, WithoutMovesNothingChanges) {
