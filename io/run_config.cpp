@@ -194,6 +194,8 @@ RunConfig run_config_of(const proto::RunConfig& config, const std::string& sourc
   field.that(!out.parallel.replan || out.model.mixture.has_value(), "parallel.replan",
              "present where the model, a dense one, has no experts");
   out.checkpoint = checkpoint_of(config.checkpoint(), field);
+  field.that(!out.parallel.replan || out.checkpoint.every > 0, "parallel.replan",
+             "present where checkpoint.every is 0, and experts are placed anew at checkpoints");
   out.init_from = config.init_from();
   out.guard = guard_config_of(config.guard(), field);
   return out;

@@ -1,5 +1,7 @@
 #include "launch/plan_in_force.h"
 
+#include <algorithm>
+
 #include "io/placement_file.h"
 #include "io/plan_file.h"
 #include "io/text_proto.h"
@@ -25,7 +27,20 @@ PlanInForce::PlanInForce(const RunConfig& config, int ranks,
   }
 }
 
+void PlanInForce::may_become(const ModelPlan& plan, const Placement& placement) {
+  constexpr std::size_t kKept = 2;  // the one in force, and the one that it may not go over to
+  later_.push_back({message_of_plan(plan), placement});
+  if (later_.size() > kKept) {
+    later_.erase(later_.begin());
+  }
+}
+
 proto::Placement PlanInForce::message_of(const Placement& now) const {
+  const auto found = std::find_if(later_.rbegin(), later_.rend(),
+                                  [&](const Plan& plan) { return plan.placement == now; });
+  if (found != later_.rend()) {
+    return found->message;
+  }
   return plan_ && now == placement_ ? *plan_ : message_of_placement(now);
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "io/run_config.h"
 #include "launch/start_point.h"
 #include "model/placement.h"
+#include "parallel/planner/model_plan.h"
 #include "proto/placement.pb.h"
 
 namespace bam {
@@ -19,13 +21,21 @@ class PlanInForce {
 
   /// As it is at the start.
   const Placement& placement() const { return placement_; }
-  /// For a manifest: the whole plan, with its terms, loads and certificates, as long as experts are
-  /// where it has them; else where they are.
+  /// Takes note of a plan that experts may go over to, if they do.
+  void may_become(const ModelPlan& plan, const Placement& placement);
+  /// For a manifest: the whole plan, with its terms, loads and certificates, that has experts where
+  /// they are; without one, where they are.
   proto::Placement message_of(const Placement& now) const;
 
  private:
+  struct Plan {
+    proto::Placement message;
+    Placement placement;
+  };
+
   std::optional<proto::Placement> plan_;
   Placement placement_;
+  std::vector<Plan> later_;  // the last ones noted; experts may be where the one before has them
 };
 
 }  // namespace bam

@@ -193,9 +193,14 @@ int TrainingRun::stop_diverged() {
 }
 
 std::optional<Replan> TrainingRun::better_placement() {
-  return state_.replanning && saves_.is_due(state_.step) && state_.step < config_.training.steps
-             ? state_.replanning->better_than(trainer_.placement())
-             : std::nullopt;
+  std::optional<Replan> better =
+      state_.replanning && saves_.is_due(state_.step) && state_.step < config_.training.steps
+          ? state_.replanning->better_than(trainer_.placement())
+          : std::nullopt;
+  if (better) {
+    plan_.may_become(better->plan, better->placement);
+  }
+  return better;
 }
 
 // By way of the checkpoint of this step, so that no rank holds a weight twice; without it they

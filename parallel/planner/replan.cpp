@@ -22,28 +22,62 @@ LayerPlacement placement_of(const LayerPlan& plan, std::size_t attention_experts
   return {.attention = {plan.experts.begin(), first_ffn}, .ffn = {first_ffn, plan.experts.end()}};
 }
 
-std::vector<double> joint_loads(const LayerTokens& tokens, double attention_cost) {
-  std::vector<double> loads;
-  for (const double count : tokens.attention) {
-    loads.push_back(count * attention_cost);
+int copies_of(const LayerPlan& plan) {
+  int copies = 0;
+  for (const Replicas& replicas : plan.experts) {
+    copies += static_cast<int>(replicas.size());
   }
-  loads.insert(loads.end(), tokens.ffn.begin(), tokens.ffn.end());
-  return loads;
+  return copies;
 }
 
-// A rank has memory at least for what it holds.
-PlacementProblem problem_of(const LayerPlan& plan, int ranks, std::vector<double> loads,
-                            int slots_per_rank) {
-  PlacementProblem problem{.windows = {std::move(loads)}, .ranks = {}};
-  int most = slots_per_rank;
+/// Copies on the rank that holds most of them.
+int most_held(const LayerPlan& plan, int ranks) {
+  int most = 0;
   for (int rank = 0; rank < ranks; ++rank) {
-    const auto held = static_cast<int>(experts_on(plan.experts, rank).size());
-    most = std::max(most, held);
-    problem.slots += held;
+    most = std::max(most, static_cast<int>(experts_on(plan.experts, rank).size()));
   }
-  problem.ranks.assign(static_cast<std::size_t>(ranks), {.slots = most});
-  problem.slots = std::max(problem.slots, slots_per_rank * ranks);
-  return problem;
+  return most;
+}
+
+bool has_equal_shares(const LayerPlan& plan) {
+  return std::ranges::all_of(plan.experts, [](const Replicas& replicas) {
+    return std::ranges::all_of(
+        replicas, [&](const Replica& replica) { return replica.share == replicas.front().share; });
+  });
+}
+
+/// What a layer may be placed with: a rank has memory at least for what it holds.
+PlanTerms terms_for(const LayerPlan& layer, int ranks, const ReplanTerms& terms) {
+  PlanTerms out{.ranks = {},
+                .slots = std::max(copies_of(layer), terms.slots_per_rank * ranks),
+                .costs = {.attention = terms.attention_cost, .ffn = 1}};
+  out.ranks.assign(static_cast<std::size_t>(ranks),
+                   {.slots = std::max(most_held(layer, ranks), terms.slots_per_rank)});
+  return out;
+}
+
+/// The layers' placements with certificates under the terms of all of them.
+ModelPlan certified_plan(const Placement& placement, const std::vector<LayerTokens>& tokens,
+                         const std::vector<LayerPlan>& placed, const ReplanTerms& terms) {
+  ModelPlan plan{terms_for(placed.front(), placement.ranks, terms), {}, {}};
+  for (const LayerPlan& layer : placed) {
+    const PlanTerms own = terms_for(layer, placement.ranks, terms);
+    plan.terms.slots = std::max(plan.terms.slots, own.slots);
+    plan.terms.ranks.front().slots =
+        std::max(plan.terms.ranks.front().slots, own.ranks.front().slots);
+    plan.terms.shares = has_equal_shares(layer) ? plan.terms.shares : SharePolicy::kFree;
+  }
+  std::ranges::fill(plan.terms.ranks, plan.terms.ranks.front());
+  for (std::size_t l = 0; l < placed.size(); ++l) {
+    plan.loads.push_back({{tokens[l].attention, tokens[l].ffn}});
+    LayerPlan& layer = plan.layers.emplace_back(
+        certified(placed[l], joint_problem(plan.terms, plan.loads.back())));
+    const bool is_best = layer.certificate.gap() <= 0;
+    if (placed[l].certificate.binding == Binding::kMoves && !is_best) {
+      layer.certificate.binding = Binding::kMoves;
+    }
+  }
+  return plan;
 }
 
 }  // namespace
@@ -52,21 +86,25 @@ Replan replan(const Placement& current, const std::vector<LayerTokens>& tokens,
               const ReplanTerms& terms) {
   check(tokens.size() == current.layers.size(), "loads of ", tokens.size(),
         " layers for a model of ", current.layers.size());
-  Replan out{.placement = current};
+  Replan out{.placement = current, .plan = {}};
+  std::vector<LayerPlan> placed;
   for (std::size_t l = 0; l < tokens.size(); ++l) {
     const LayerPlan before = plan_of(current.layers[l]);
-    const PlacementProblem problem = problem_of(
-        before, current.ranks, joint_loads(tokens[l], terms.attention_cost), terms.slots_per_rank);
+    const PlacementProblem problem = joint_problem(terms_for(before, current.ranks, terms),
+                                                   {{tokens[l].attention, tokens[l].ffn}});
     const LayerPlan after = place_from(before, problem, terms.moves);
     const double time_before = worst_time(before, problem);
     const double time_after = worst_time(after, problem);
     out.time_before += time_before;
     out.time_after += std::min(time_before, time_after);
+    placed.push_back(time_after < time_before ? after : before);
+    placed.back().certificate = after.certificate;
     if (time_after < time_before) {
       out.placement.layers[l] = placement_of(after, current.layers[l].attention.size());
       out.copies_sent += moved_replicas(before, after);
     }
   }
+  out.plan = certified_plan(out.placement, tokens, placed, terms);
   return out;
 }
 

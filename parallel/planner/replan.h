@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "model/placement.h"
+#include "parallel/planner/model_plan.h"
 
 namespace bam {
 
@@ -22,6 +23,7 @@ struct ReplanTerms {
 /// A placement near the current one, for the loads as they are.
 struct Replan {
   Placement placement;
+  ModelPlan plan;          // the same with its certificates, for the loads it was made for
   double time_before = 0;  // work of each layer's slowest rank, summed over the layers
   double time_after = 0;
   int copies_sent = 0;  // to a rank that had none of their expert
@@ -31,8 +33,9 @@ struct Replan {
 };
 
 /// Places each layer anew where that makes its slowest rank faster; the other layers stay as they
-/// are. An expert's copies get equal shares where its layer changes. `tokens` has an entry a layer.
-/// Same input, same answer.
+/// are. An expert's copies get equal shares where its layer changes. The plan's terms give every
+/// rank and layer as much room as the fullest has or may have. `tokens` has an entry a layer. Same
+/// input, same answer.
 Replan replan(const Placement& current, const std::vector<LayerTokens>& tokens,
               const ReplanTerms& terms);
 

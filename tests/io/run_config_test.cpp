@@ -72,6 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadField{"parallel.replan.slots_per_rank=-1", "parallel.replan.slots_per_rank: -1"},
         BadField{"parallel.replan.moves=0", "parallel.replan.moves: 0"},
         BadField{"parallel.replan.least_gain=nan", "parallel.replan.least_gain: nan"},
+        BadField{"parallel.replan.moves=2", "checkpoint.every is 0"},
         BadField{"checkpoint.keep_last=-1", "checkpoint.keep_last: -1"},
         BadField{"training.stepz=5", "stepz"},
         BadField{"training.steps", "training.steps"}));

@@ -148,6 +148,13 @@ TEST_F(Replicated, ExpertsMoveWhereTheyAreFaster) {
   EXPECT_NE(after, before);
   EXPECT_GT(experts_on(after.layers[0].attention, 1).size(), 1U);
   EXPECT_EQ(placement_at(fixed, SmallWorld::kSteps), before);
+  // Each of its checkpoints has the plan in force, with certificates that hold.
+  for (const std::int64_t step : {kEvery, SmallWorld::kSteps}) {
+    const std::string saved = moved / ("step-" + std::to_string(step));
+    const std::string verdict = expect_code(0, alone({"plan", "verify", saved})).out;
+    EXPECT_NE(verdict.find("layer 1: holds"), std::string::npos) << verdict;
+    expect_code(0, alone({"plan", "explain", saved}));
+  }
 }
 
 // What is loaded under the new placement is what was saved under the old one, weights and moments:

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "parallel/planner/verify/verifier.h"
+
 namespace bam {
 namespace {
 
@@ -47,6 +49,30 @@ TEST(Replan, CountsAttentionByItsCost) {
       replan(current, {{.attention = {4, 4}, .ffn = {8, 8}}}, {.attention_cost = 4});
   EXPECT_EQ(dear.time_before, 32);
   EXPECT_EQ(dear.time_after, 24);
+}
+
+// Layers that differ in copies and shares, one of which changes.
+TEST(Replan, MakesAPlanWhoseCertificatesHold) {
+  Placement current = on_two_ranks(single_copies({0, 1}), single_copies({0, 0, 0, 1}));
+  current.layers.push_back(current.layers[0]);
+  current.layers[1].ffn = {{{0, 0.25}, {1, 0.75}}, {{0, 1}}, {{1, 1}}, {{1, 1}}};
+  const std::vector<LayerTokens> tokens = {{.attention = {10, 10}, .ffn = {8, 6, 4, 2}},
+                                           {.attention = {10, 10}, .ffn = {8, 6, 4, 2}}};
+  for (const int slots : {0, 4}) {
+    const Replan found = replan(current, tokens, {.slots_per_rank = slots, .moves = 1});
+    ASSERT_EQ(found.plan.layers.size(), 2U);
+    EXPECT_LT(found.time_after, found.time_before);
+    double worst = 0;
+    for (std::size_t l = 0; l < 2; ++l) {
+      const LayerPlan& layer = found.plan.layers[l];
+      const PlacementProblem problem = joint_problem(found.plan.terms, found.plan.loads[l]);
+      EXPECT_EQ(verify(layer, problem).faults, std::vector<std::string>()) << l;
+      EXPECT_EQ((std::vector<Replicas>{layer.experts.begin() + 2, layer.experts.end()}),
+                found.placement.layers[l].ffn);
+      worst += layer.certificate.worst;
+    }
+    EXPECT_DOUBLE_EQ(worst, found.time_after);
+  }
 }
 
 TEST(Replan, ChangesOnlyTheLayersThatGain) {
