@@ -1,11 +1,15 @@
 #include "launch/calibration.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <utility>
 
 #include "launch/calibration_run.h"
+#include "launch/monotone.h"
 #include "runtime/adamw.h"
 #include "runtime/attention.h"
+#include "runtime/check.h"
 #include "runtime/cross_entropy.h"
 #include "runtime/elementwise.h"
 #include "runtime/matmul.h"
@@ -71,29 +75,102 @@ AttentionPoint attention_point(Stream& stream, Communicator& world, const Calibr
   return {length, operations / forward, 2 * operations / backward};
 }
 
+std::string name_of(ProductKind kind, DType dtype) {
+  const std::string numbers = dtype == DType::kFloat32 ? "fp32" : "bf16";
+  switch (kind) {
+    case ProductKind::kForward:
+      return "the " + numbers + " product of ";
+    case ProductKind::kInputGradient:
+      return "the " + numbers + " input gradient of ";
+    default:
+      return "the " + numbers + " weight gradient of ";
+  }
+}
+
+/// Rates of all sizes of one kind of product.
+std::vector<ProductPoint> products_of(Stream& stream, Communicator& world,
+                                      const CalibrationSizes& sizes, DType dtype, ProductKind kind,
+                                      Disturbances& disturbances) {
+  std::vector<ProductPoint> points;
+  std::vector<std::array<std::int64_t, 3>> shapes;
+  std::vector<TimedSize> timed;
+  const auto measure = [&](const std::array<std::int64_t, 3>& of) {
+    return product_point(stream, world, sizes, dtype, kind, of[0], of[1], of[2]);
+  };
+  const auto seconds = [](const ProductPoint& point) {
+    return point.shape.operations() / point.rate;
+  };
+  for (const std::int64_t rows : sizes.rows) {
+    for (const std::int64_t in : sizes.widths) {
+      for (const std::int64_t out : sizes.widths) {
+        shapes.push_back({rows, in, out});
+        points.push_back(measure(shapes.back()));
+        timed.push_back(
+            {{static_cast<double>(rows), static_cast<double>(in), static_cast<double>(out)},
+             seconds(points.back()),
+             message_of(name_of(kind, dtype), rows, " rows, ", in, " to ", out)});
+      }
+    }
+  }
+  const auto again = [&](std::size_t at) { return seconds(measure(shapes[at])); };
+  std::ranges::copy(make_monotone(timed, again), std::back_inserter(disturbances));
+  for (std::size_t at = 0; at < points.size(); ++at) {
+    points[at].rate = points[at].shape.operations() / timed[at].seconds;
+  }
+  return points;
+}
+
+/// Seconds of one direction of attention, from its rate; longer sequences have more pairs.
+std::vector<TimedSize> attention_times(const std::vector<AttentionPoint>& points,
+                                       double AttentionPoint::*rate, const std::string& name) {
+  std::vector<TimedSize> timed;
+  for (const AttentionPoint& point : points) {
+    const auto length = static_cast<double>(point.length);
+    timed.push_back(
+        {{length}, length / point.*rate, message_of(name, " over sequences of ", point.length)});
+  }
+  return timed;
+}
+
+std::vector<AttentionPoint> attention_of(Stream& stream, Communicator& world,
+                                         const CalibrationSizes& sizes, DType dtype,
+                                         Disturbances& disturbances) {
+  std::vector<AttentionPoint> points;
+  for (const std::int64_t length : sizes.lengths) {
+    points.push_back(attention_point(stream, world, sizes, dtype, length));
+  }
+  for (auto rate : {&AttentionPoint::forward, &AttentionPoint::backward}) {
+    const std::string name =
+        rate == &AttentionPoint::forward ? "attention" : "attention's backward";
+    std::vector<TimedSize> timed = attention_times(points, rate, name);
+    const auto again = [&](std::size_t at) {
+      return static_cast<double>(points[at].length) /
+             attention_point(stream, world, sizes, dtype, points[at].length).*rate;
+    };
+    std::ranges::copy(make_monotone(timed, again), std::back_inserter(disturbances));
+    for (std::size_t at = 0; at < points.size(); ++at) {
+      points[at].*rate = static_cast<double>(points[at].length) / timed[at].seconds;
+    }
+  }
+  return points;
+}
+
 }  // namespace
 
 ComputeRates measure_compute(Stream& stream, Communicator& world, DType dtype,
-                             CalibrationEffort effort) {
+                             CalibrationEffort effort, Disturbances& disturbances) {
   const CalibrationSizes sizes = sizes_for(effort);
   const Polling polling(stream, world);
   ComputeRates rates;
   for (const ProductKind kind :
        {ProductKind::kForward, ProductKind::kInputGradient, ProductKind::kWeightGradient}) {
-    std::vector<ProductPoint> points;
-    for (const std::int64_t rows : sizes.rows) {
-      for (const std::int64_t in : sizes.widths) {
-        for (const std::int64_t out : sizes.widths) {
-          points.push_back(product_point(stream, world, sizes, dtype, kind, rows, in, out));
-          rates.peak = std::max(rates.peak, points.back().rate);
-        }
-      }
+    const auto points = products_of(stream, world, sizes, dtype, kind, disturbances);
+    for (const ProductPoint& point : points) {
+      rates.peak = std::max(rates.peak, point.rate);
     }
     rates.products[static_cast<std::size_t>(kind)] = RateGrid(points);
   }
-  for (const std::int64_t length : sizes.lengths) {
-    rates.attention.push_back(attention_point(stream, world, sizes, dtype, length));
-  }
+  rates.attention = attention_of(stream, world, sizes, dtype, disturbances);
   return rates;
 }
 

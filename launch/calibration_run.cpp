@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "launch/monotone.h"
 #include "runtime/elementwise.h"
 #include "runtime/host.h"
 #include "runtime/random.h"
@@ -14,11 +15,6 @@ namespace {
 double mean_over_ranks(Stream& stream, Communicator& world, double value) {
   world.all_reduce_sum(stream, std::span(&value, 1)).wait(stream);
   return value / world.size();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 /// Seconds of so many calls, run(i) being the i-th.

@@ -1,9 +1,13 @@
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "launch/calibration.h"
 #include "launch/calibration_run.h"
+#include "launch/monotone.h"
+#include "runtime/check.h"
 #include "runtime/matmul.h"
 
 namespace bam {
@@ -48,19 +52,46 @@ double exchange_seconds(Stream& stream, Communicator& world, Communicator& group
   return measured(stream, world, sizes, [&](int) { transfer.start(stream).wait(stream); });
 }
 
+/// An exchange's time over the bytes that a rank sends.
+std::vector<TransferPoint> curve(const CalibrationSizes& sizes, const std::string& name,
+                                 const std::function<double(std::int64_t)>& seconds_of,
+                                 Disturbances& disturbances) {
+  std::vector<std::vector<double>> seconds(sizes.messages.size());
+  for (int repeat = 0; repeat < sizes.repeats; ++repeat) {
+    for (std::size_t at = 0; at < seconds.size(); ++at) {
+      seconds[at].push_back(seconds_of(sizes.messages[at]));
+    }
+  }
+  std::vector<TimedSize> timed;
+  for (std::size_t at = 0; at < seconds.size(); ++at) {
+    timed.push_back({{static_cast<double>(sizes.messages[at])},
+                     median(seconds[at]),
+                     message_of(name, " of ", sizes.messages[at], " bytes")});
+  }
+  const auto again = [&](std::size_t at) { return seconds_of(sizes.messages[at]); };
+  std::ranges::copy(make_monotone(timed, again), std::back_inserter(disturbances));
+  std::vector<TransferPoint> points;
+  for (const TimedSize& each : timed) {
+    points.push_back({each.size.front(), each.seconds});
+  }
+  return points;
+}
+
 }  // namespace
 
 Link measure_link(Stream& stream, Communicator& world, Communicator& group,
-                  CalibrationEffort effort) {
+                  CalibrationEffort effort, Disturbances& disturbances) {
   const CalibrationSizes sizes = sizes_for(effort);
+  CalibrationSizes once = sizes;
+  once.repeats = 1;
+  const auto seconds_of = [&](Pattern pattern) {
+    return [&, pattern](std::int64_t bytes) {
+      return exchange_seconds(stream, world, group, once, bytes, pattern);
+    };
+  };
   Link link;
-  for (const std::int64_t bytes : sizes.messages) {
-    const auto sent = static_cast<double>(bytes);
-    link.all_to_all.push_back(
-        {sent, exchange_seconds(stream, world, group, sizes, bytes, Pattern::kAllToAll)});
-    link.gather.push_back(
-        {sent, exchange_seconds(stream, world, group, sizes, bytes, Pattern::kGather)});
-  }
+  link.all_to_all = curve(sizes, "an all-to-all", seconds_of(Pattern::kAllToAll), disturbances);
+  link.gather = curve(sizes, "a gather", seconds_of(Pattern::kGather), disturbances);
   const TransferPoint& first = link.all_to_all.front();
   const TransferPoint& last = link.all_to_all.back();
   link.latency = first.seconds / (group.size() - 1);

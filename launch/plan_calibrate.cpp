@@ -72,7 +72,8 @@ double memory_of_a_rank(const Hosts& hosts) {
   return pages * static_cast<double>(sysconf(_SC_PAGESIZE)) * kUsableMemory / hosts.ranks;
 }
 
-Cluster measure(Stream& stream, Communicator& world, const Request& request) {
+Cluster measure(Stream& stream, Communicator& world, const Request& request,
+                Disturbances& disturbances) {
   const Hosts hosts = find_hosts(stream, world);
   Cluster cluster;
   cluster.name = request.name;
@@ -83,14 +84,16 @@ Cluster measure(Stream& stream, Communicator& world, const Request& request) {
   Communicator across = world.split(hosts.place, hosts.own);
   if (hosts.ranks > 1) {
     cluster.links[static_cast<std::size_t>(LinkClass::kNode)] =
-        measure_link(stream, world, on_host, request.effort);
+        measure_link(stream, world, on_host, request.effort, disturbances);
   }
   if (hosts.count > 1) {
     cluster.links[static_cast<std::size_t>(LinkClass::kNetwork)] =
-        measure_link(stream, world, across, request.effort);
+        measure_link(stream, world, across, request.effort, disturbances);
   }
-  cluster.fp32 = measure_compute(stream, world, DType::kFloat32, request.effort);
-  cluster.bf16 = measure_compute(stream, world, DType::kBFloat16, request.effort);
+  cluster.fp32 =
+      measure_compute(stream, world, DType::kFloat32, request.effort, disturbances);
+  cluster.bf16 =
+      measure_compute(stream, world, DType::kBFloat16, request.effort, disturbances);
   cluster.rows = measure_rows(stream, world, request.effort);
   if (world.size() > 1) {
     cluster.hides = measure_hiding(stream, world, request.effort);
@@ -118,8 +121,12 @@ int calibrate(const Request& request) {
     Memory memory;
     Stream stream(memory);
     Communicator world = Communicator::world(session);
-    const Cluster cluster = measure(stream, world, request);
+    Disturbances disturbances;
+    const Cluster cluster = measure(stream, world, request, disturbances);
     if (world.rank() == 0) {
+      for (const std::string& sentence : disturbances) {
+        std::cerr << "bam: disturbed: " << sentence << "\n";
+      }
       write_file(request.out,
                  "# Measured by `bam plan calibrate`.\n" + text_of(message_of_cluster(cluster)));
       print_cluster(cluster, std::cout);

@@ -37,15 +37,18 @@ double largest(Stream& stream, Communicator& world, double value) {
 Cluster calibrated(Communicator& world, DType dtype) {
   Memory memory;
   Stream stream(memory);
+  Disturbances disturbances;
   Cluster cluster{.name = "here", .nodes = 1, .ranks_per_node = world.size(), .links = {}};
   if (world.size() > 1) {
     cluster.links[static_cast<std::size_t>(LinkClass::kNode)] =
-        measure_link(stream, world, world, CalibrationEffort::kThorough);
+        measure_link(stream, world, world, CalibrationEffort::kThorough, disturbances);
     cluster.hides = measure_hiding(stream, world, CalibrationEffort::kThorough);
   }
-  cluster.fp32 = measure_compute(stream, world, DType::kFloat32, CalibrationEffort::kThorough);
+  cluster.fp32 =
+      measure_compute(stream, world, DType::kFloat32, CalibrationEffort::kThorough, disturbances);
   if (dtype == DType::kBFloat16) {
-    cluster.bf16 = measure_compute(stream, world, dtype, CalibrationEffort::kThorough);
+    cluster.bf16 =
+        measure_compute(stream, world, dtype, CalibrationEffort::kThorough, disturbances);
   }
   cluster.rows = measure_rows(stream, world, CalibrationEffort::kThorough);
   return cluster;

@@ -13,15 +13,20 @@ namespace {
 TEST(Calibration, RepeatsExchangesEquallyOftenOnEveryRank) {
   Memory memory;
   Stream stream(memory);
-  const Link link = measure_link(stream, world(), world(), CalibrationEffort::kThorough);
+  Disturbances disturbances;
+  const Link link =
+      measure_link(stream, world(), world(), CalibrationEffort::kThorough, disturbances);
   EXPECT_EQ(link.gather.size(), link.all_to_all.size());
   EXPECT_GT(link.bandwidth, 0);
   EXPECT_GT(link.latency, 0);
   double bytes = 0;
+  double seconds = 0;
   for (const TransferPoint& point : link.all_to_all) {
     EXPECT_GT(point.bytes, bytes);
     EXPECT_GT(point.seconds, 0);
+    EXPECT_GE(point.seconds, seconds);
     bytes = point.bytes;
+    seconds = point.seconds;
   }
 }
 
