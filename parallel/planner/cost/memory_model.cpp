@@ -53,13 +53,20 @@ class PlaceMemory {
     }
     add_weights(kept_);
     recomputed_ = add_activations(kept_);
-    backward_ = backward_stage();
+    for (const RankHolding* holding : holdings_) {
+      forward_ = larger(forward_, ffn_forward(*holding));
+      backward_ = larger(backward_, layer_stage(*holding));
+    }
   }
 
-  /// The worst of three moments: the loss; the fullest layer's backward, while the output
-  /// embedding's gradients travel; the end of backward, when all others do.
+  /// The worst of four moments: the fullest layer's FFN experts forward, once all layers have left
+  /// what backward needs; the loss; the fullest layer's backward, while the output embedding's
+  /// gradients travel; the end of backward, when all others do.
   MemoryPrediction predicted(const Owned& owned) const {
     const double hidden_gradient = rows_.own * width() * kFloat;
+    MemoryPrediction forward = kept_;
+    forward.staging = (layout_.recompute ? hidden_gradient + recomputed_ : 0) + forward_.staging;
+    forward.exchange = forward_.exchange;
     MemoryPrediction loss = kept_;
     loss.staging = hidden_gradient + loss_bytes();
     MemoryPrediction middle = kept_;
@@ -70,7 +77,7 @@ class PlaceMemory {
     end.staging = 2 * hidden_gradient;
     end.exchange = inboxes(owned.elements, layout_.ranks) +
                    inboxes(experts_ / layout_.data_parallel(), layout_.data_parallel());
-    MemoryPrediction worst = larger(loss, larger(middle, end));
+    MemoryPrediction worst = larger(larger(forward, loss), larger(middle, end));
     worst.optimizer += owned.optimizer;
     worst.snapshot = snapshot(owned);
     return worst;
@@ -148,15 +155,21 @@ class PlaceMemory {
     return rows * vocabulary * (kFloat + (is_low() ? run_.element_bytes() : 0));
   }
 
-  /// The residual stream's gradient, and what the fullest layer's backward makes.
-  Stage backward_stage() const {
-    Stage worst;
-    for (const RankHolding* holding : holdings_) {
-      worst = larger(worst, layer_stage(*holding));
+  /// All experts of a rank multiply their rows side by side: the inputs of all of their second
+  /// products stand at once, of the rows that arrived or of its own, beside the layer's sum.
+  Stage ffn_forward(const RankHolding& holding) const {
+    const double hidden = static_cast<double>(run_.model.ffn_hidden) * run_.element_bytes();
+    const double sum = rows_.own * width() * kFloat;
+    if (!run_.model.mixture) {
+      return {sum + rows_.own * hidden, 0};
     }
-    return worst;
+    const double top_k = run_.model.mixture->ffn.top_k;
+    const double arrived = (rows_.group - rows_.own) * holding.ffn_share() * top_k;
+    const double own = rows_.own * holding.ffn_share() * top_k;
+    return {sum + std::max(arrived, own) * hidden, arrived * width() * run_.element_bytes()};
   }
 
+  /// What the layer's backward makes.
   Stage layer_stage(const RankHolding& holding) const {
     // Gradients of input and norm; in bf16 dy rounded, and h as routers read it.
     const double rounded = is_low() ? run_.element_bytes() + (run_.model.mixture ? kFloat : 0) : 0;
@@ -230,7 +243,7 @@ class PlaceMemory {
   double experts_ = 0;                        // elements of experts held
   double owned_ = 0;                          // of them, whose state this rank keeps
   MemoryPrediction kept_;                     // at any moment before backward
-  Stage backward_;
+  Stage forward_, backward_;
   double recomputed_ = 0;  // and while one layer is recomputed
 };
 
