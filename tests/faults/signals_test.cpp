@@ -21,14 +21,23 @@ const Words kBusy = {"checkpoint.every=2", "training.validate_every=4",
 
 enum class Times { kOnce, kTwice };
 
-/// Stops the job by a signal to every rank after a moment drawn at random.
+/// The processes that a signal may go to, as soon as there are any; none where the job is over.
+std::vector<pid_t> targets(Program& program, int ranks) {
+  if (ranks == 1) {
+    return {program.id()};
+  }
+  comes_true(60, [&] { return !program.is_running() || !program.children().empty(); });
+  return program.children();
+}
+
+/// Stops the job by a signal to one of its processes after a moment drawn at random.
 void stop(const TrainingJob& job, int ranks, int number, Times times, std::mt19937& random,
           FaultTally& tally) {
   const std::int64_t before = job.checkpoint_step();
   Program program(job.command(ranks));
+  const std::vector<pid_t> processes = targets(program, ranks);
   std::uniform_real_distribution<double> moment(0, 1.5);
   std::this_thread::sleep_for(std::chrono::duration<double>(moment(random)));
-  const std::vector<pid_t> processes = ranks == 1 ? std::vector{program.id()} : program.children();
   if (processes.empty() || !program.is_running()) {
     program.wait();
     return;
@@ -53,13 +62,14 @@ void stop(const TrainingJob& job, int ranks, int number, Times times, std::mt199
 
 void stop_until_done(int ranks, Times times, const char* injection) {
   FaultTally tally({.fault = "F15", .injection = injection, .goal = "one checkpoint, within 30 s"});
-  TrainingJob job(fault_trials(40, 1000), kBusy);
+  TrainingJob job(fault_trials(40, 1000) / ranks, kBusy);
   std::mt19937 random(7);
-  const int most = fault_trials(4, 200);
+  const int most = fault_trials(4, 200) / ranks;
   for (int i = 0; i < most && job.checkpoint_step() < job.steps(); ++i) {
     // mpirun kills its ranks at SIGTERM; one rank that gets it stops all.
     stop(job, ranks, i % 2 == 0 ? SIGUSR1 : SIGTERM, times, random, tally);
   }
+  EXPECT_GT(tally.trials(), 0);
   expect_code(kDone, job.command(ranks));
   TrainingJob unbroken(job.steps(), kBusy);
   expect_code(kDone, unbroken.command(ranks));
