@@ -14,7 +14,8 @@ ExpertCapacity expert_capacity(const ModelConfig& config, const Batch& batch, do
   for (const std::int64_t sequences : batch.rank_sequences) {
     const std::int64_t rows = sequences * batch.length;
     const double even = static_cast<double>(rows * mixture.top_k) / mixture.experts;
-    capacity.push_back(std::min(rows, static_cast<std::int64_t>(std::ceil(factor * even))));
+    const double wanted = std::min(std::ceil(factor * even), static_cast<double>(rows));
+    capacity.push_back(static_cast<std::int64_t>(wanted));
   }
   return capacity;
 }

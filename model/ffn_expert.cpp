@@ -18,6 +18,7 @@ FfnExpert::FfnExpert(const ParameterStore& store, int layer, const std::string& 
       up_(weight(store, layer, "up", suffix)),
       down_(weight(store, layer, "down", suffix)) {}
 
+// silu(gate(h)) * up(h), (m, hidden): the down projection's input.
 Tensor FfnExpert::activations(Stream& stream, const Tensor& h, FfnSaved& saved) const {
   saved.input = h;
   saved.gate = linear(stream, h, gate_);

@@ -19,8 +19,6 @@ class FfnExpert {
   /// Weights "layers.<layer>.ffn.{gate,up,down}<suffix>"; the suffix is "" or "[expert]".
   FfnExpert(const ParameterStore& store, int layer, const std::string& suffix);
 
-  /// silu(gate(h)) * up(h), (m, hidden): the down projection's input.
-  Tensor activations(Stream& stream, const Tensor& h, FfnSaved& saved) const;
   /// Every expert on rows of its own, their products side by side: answers[e] (m_e, d_model) =
   /// FFN_e(rows[e]), of the rows' dtype.
   static void forward_each(Stream& stream, std::span<const FfnExpert> experts,
@@ -32,6 +30,8 @@ class FfnExpert {
   void backward(Stream& stream, const FfnSaved& saved, const Tensor& dy, const Tensor& dh) const;
 
  private:
+  Tensor activations(Stream& stream, const Tensor& h, FfnSaved& saved) const;
+
   const Parameter& gate_;
   const Parameter& up_;
   const Parameter& down_;

@@ -66,7 +66,7 @@ struct AttentionRoute {
 struct MicroBatch {
   std::vector<AttentionRoute> routes;
   std::vector<std::size_t> route_of_layer;
-  ExpertCapacity capacity;
+  ExpertCapacity capacity;  // of FFN experts; whoever lays out leaves it empty
 
   const AttentionRoute& route(int layer) const {
     return routes[route_of_layer[static_cast<std::size_t>(layer)]];

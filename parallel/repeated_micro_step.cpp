@@ -5,9 +5,12 @@
 namespace bam {
 
 bool RepeatedMicroStep::begin(Stream& stream, const Batch& batch, const Kind& kind) {
-  if (kind_ != kind) {
-    saved_.reset();
+  const bool is_known =
+      kind_ == kind && batch_.sequences == batch.sequences && batch_.length == batch.length;
+  if (!is_known) {
+    forget();
     kind_ = kind;
+    batch_ = batch;
     return false;
   }
   if (!saved_) {
@@ -20,6 +23,11 @@ bool RepeatedMicroStep::begin(Stream& stream, const Batch& batch, const Kind& ki
     saved_->recording.begin(Recording::Pass::kReplay);
   }
   return true;
+}
+
+void RepeatedMicroStep::forget() {
+  kind_.reset();
+  saved_.reset();
 }
 
 void RepeatedMicroStep::take_over(Stream& stream, const Batch& batch) {

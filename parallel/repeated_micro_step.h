@@ -10,12 +10,10 @@ namespace bam {
 /// time and done from the record from then on.
 class RepeatedMicroStep {
  public:
-  /// What the work depends on, apart from the values in tensors.
+  /// What the work depends on, apart from the batch's shape and the values in tensors.
   struct Kind {
-    std::int64_t sequences = 0;
-    std::int64_t length = 0;
     double capacity_factor = 0;
-    double rows = 0;  // see BalanceTerm
+    double rows = 0;  // as in BalanceTerm
     double share = 0;
     bool operator==(const Kind&) const = default;
   };
@@ -23,6 +21,9 @@ class RepeatedMicroStep {
   /// Begins a micro-step; returns whether saved() and batch() are to be used for it: not for the
   /// first of a kind, which finds out what libraries need, and lets go of other kinds' record.
   bool begin(Stream& stream, const Batch& batch, const Kind& kind);
+
+  /// Lets go of the record, and of its memory.
+  void forget();
 
   Saved& saved() { return *saved_; }
   /// The batch that begin() was given, always in the same tensors.
@@ -32,7 +33,7 @@ class RepeatedMicroStep {
   void take_over(Stream& stream, const Batch& batch);
 
   std::optional<Kind> kind_;
-  Batch batch_;
+  Batch batch_;  // the newest; once recorded, the tensors that the record knows
   std::optional<Saved> saved_;
 };
 

@@ -32,7 +32,7 @@ struct StepReport {
   PartTimes parts;  // of this rank
 };
 
-/// How a step is computed; none of it changes what.
+/// How a step is computed; what comes out is the same but for rounding.
 struct StepOptions {
   Keep keep = Keep::kAll;
   Overlap overlap = Overlap::kOn;
@@ -62,10 +62,23 @@ class TrainingStep {
  private:
   enum class Gradients { kPartial, kWhole };  // after this micro-step
   enum class Outcome { kDone, kOverflow };
+  struct MicroStep {
+    Batch batch;
+    double share;  // of the step's rows
+    double rows;   // on all ranks
+    double capacity_factor;
+    Gradients gradients;
+  };
+  // Of the micro-steps so far.
+  struct Computed {
+    StepReport report;
+    std::vector<Tensor> losses;  // read when all are computed, so that the host waits once
+  };
+
   Outcome forward_backward(Stream& stream, const StepInput& input, double capacity_factor,
-                           StepReport& report);
-  Outcome micro_step(Stream& stream, const StepInput& input, const Batch& fresh,
-                     Gradients gradients, double capacity_factor, StepReport& report);
+                           Computed& computed);
+  Outcome compute(Stream& stream, const StepInput& input, const MicroStep& micro, Saved& saved,
+                  Computed& computed);
   bool can_record(const Stream& stream, double capacity_factor) const;
 
   const Transformer& model_;

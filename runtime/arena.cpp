@@ -14,8 +14,8 @@ std::size_t rounded_up(std::size_t bytes, std::size_t unit) {
 
 }  // namespace
 
-Arena::Arena(Allocate allocate, Release release)
-    : allocate_(std::move(allocate)), release_(std::move(release)) {}
+Arena::Arena(Allocate allocate, Release release, Pieces pieces)
+    : allocate_(std::move(allocate)), release_(std::move(release)), pieces_(pieces) {}
 
 Arena::~Arena() {
   for (const auto& [address, block] : blocks_) {
@@ -84,6 +84,9 @@ bool Arena::add_piece(std::size_t bytes) {
 }
 
 void Arena::trim() {
+  if (pieces_ == Pieces::kStay) {
+    return;
+  }
   for (auto block = blocks_.begin(); block != blocks_.end();) {
     const auto next = std::next(block);
     if (is_whole_piece(block)) {

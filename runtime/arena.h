@@ -1,26 +1,32 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <set>
+#include <utility>
 
 namespace bam {
 
 /// Large pieces of a device's memory, cut up into blocks of whatever size: a piece is asked for
 /// when no free block is large enough, and free neighbours join again. Nothing waits for the
-/// device: a block given back is handed out again at once, for work put on the same stream later.
+/// device, but for pieces that go back to it: a block given back is handed out again at once, for
+/// work put on the same stream later.
 class Arena {
  public:
   /// Where pieces come from (null: there is no more) and go to.
   using Allocate = std::function<void*(std::size_t bytes)>;
   using Release = std::function<void(void* piece)>;
 
+  /// Whether pieces in which nothing is taken may go back before the end.
+  enum class Pieces : std::uint8_t { kMayGo, kStay };
+
   static constexpr std::size_t kAlignment = 256;
   static constexpr std::size_t kLeastPiece = std::size_t{2} << 20;
   static constexpr std::size_t kMostAhead = std::size_t{1} << 30;
 
-  Arena(Allocate allocate, Release release);
+  Arena(Allocate allocate, Release release, Pieces pieces = Pieces::kMayGo);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -30,7 +36,7 @@ class Arena {
   /// Gives back what take returned.
   void give(void* block);
 
-  /// Lets go of pieces in which nothing is taken.
+  /// Lets go of pieces in which nothing is taken, if they may go.
   void trim();
 
   /// Bytes in pieces, and bytes of them in blocks that are taken.
@@ -54,6 +60,7 @@ class Arena {
 
   Allocate allocate_;
   Release release_;
+  Pieces pieces_;
   Blocks blocks_;
   std::set<std::pair<std::size_t, std::byte*>> free_;  // by size, then address
   std::size_t held_ = 0;

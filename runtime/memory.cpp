@@ -37,9 +37,9 @@ void* allocate_host(std::size_t size) {
 
 }  // namespace
 
-Memory::Memory(DeviceKind device) : device_(device) {
+Memory::Memory(DeviceKind device, Arena::Pieces pieces) : device_(device) {
   if (device == DeviceKind::kCuda) {
-    arena_ = std::make_unique<Arena>(cuda::allocate, cuda::release);
+    arena_ = std::make_unique<Arena>(cuda::allocate, cuda::release, pieces);
   }
 }
 

@@ -21,7 +21,8 @@ enum class Pages : std::uint8_t { kAsTheyAre, kPinned };
 /// one memory serves one compute stream. Outlives every tensor made from it.
 class Memory {
  public:
-  explicit Memory(DeviceKind device = DeviceKind::kCpu);
+  explicit Memory(DeviceKind device = DeviceKind::kCpu,
+                  Arena::Pieces pieces = Arena::Pieces::kMayGo);
   /// The host's.
   explicit Memory(Pages pages) : device_(DeviceKind::kCpu), pages_(pages) {}
   ~Memory();

@@ -29,8 +29,9 @@ Recording& Recording::operator=(Recording&&) noexcept = default;
 void Recording::begin(Pass pass) {
   check(pass != Pass::kReplay || !pieces_.empty(), "nothing was recorded");
   if (pass == Pass::kRecord) {
-    pieces_.clear();
-    memory_ = std::make_unique<Memory>(DeviceKind::kCuda);
+    check(memory_ == nullptr, "recorded a second time");
+    // What looks free is what a piece uses again when it is done again.
+    memory_ = std::make_unique<Memory>(DeviceKind::kCuda, Arena::Pieces::kStay);
   }
   pass_ = pass;
   next_ = 0;
@@ -44,7 +45,8 @@ void Recording::run(Stream& stream, const std::function<void()>& work) {
   if (pass_ == Pass::kRecord) {
     pieces_.push_back(record(stream, work));
   }
-  const Piece& piece = pieces_.at(next_++);
+  check(next_ < pieces_.size(), "piece ", next_, " of ", pieces_.size(), " that were recorded");
+  const Piece& piece = pieces_[next_++];
   cuda::replay(stream, *piece.graph);
   stream.count_operations(pass_ == Pass::kReplay ? piece.operations : 0);
 }

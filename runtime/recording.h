@@ -34,6 +34,7 @@ class Recording {
 
   /// What run() does until begin() is called again: calls `work`, as at first; calls it and records
   /// what it gives the stream, which is then done; or has that done again without calling it.
+  /// Records once.
   void begin(Pass pass);
   void run(Stream& stream, const std::function<void()>& work);
 

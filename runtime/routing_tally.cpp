@@ -50,20 +50,27 @@ void RoutingTally::add(Stream& stream, const Tensor& probabilities, const Tensor
   added_.push_back({experts, pair_count, length, numbers});
 }
 
-std::vector<RoutingTally::Counted> RoutingTally::read(Stream& stream) const {
-  std::int64_t words = 0;
+// The numbers of all routers, one after another, on the host.
+std::vector<std::int32_t> RoutingTally::words(Stream& stream) const {
+  std::int64_t size = 0;
   for (const Added& added : added_) {
-    words += added.numbers.elements();
+    size += added.numbers.elements();
   }
-  const Tensor all(stream, {words}, DType::kInt32);
+  if (size == 0) {
+    return {};
+  }
+  const Tensor all(stream, {size}, DType::kInt32);
   std::int64_t begin = 0;
   for (const Added& added : added_) {
     const std::int64_t end = begin + added.numbers.elements();
     copy(stream, added.numbers.reshape({end - begin}), all.slice(begin, end));
     begin = end;
   }
-  const std::vector<std::int32_t> found =
-      words == 0 ? std::vector<std::int32_t>() : to_host<std::int32_t>(stream, all);
+  return to_host<std::int32_t>(stream, all);
+}
+
+std::vector<RoutingTally::Counted> RoutingTally::read(Stream& stream) const {
+  const std::vector<std::int32_t> found = words(stream);
   Numbers numbers(found);
   std::vector<Counted> counted;
   for (const Added& added : added_) {

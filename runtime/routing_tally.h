@@ -33,6 +33,8 @@ class RoutingTally {
     Tensor numbers;  // as routing_numbers writes them
   };
 
+  std::vector<std::int32_t> words(Stream& stream) const;
+
   std::vector<Added> added_;
 };
 

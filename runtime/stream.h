@@ -41,7 +41,7 @@ class Stream {
 
   /// Waits until all work put on it is done: for times, and before the host reads what it did.
   void synchronise();
-  /// How often the host has waited for a GPU's work so far.
+  /// How often the host has waited for this stream's work on a GPU so far.
   std::int64_t waits() const;
 
   /// Has `progress` called between pieces of compute, so that messages in flight move on.

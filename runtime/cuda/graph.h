@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "runtime/memory.h"

@@ -66,25 +66,32 @@ struct Groups {
 
 class GroupedProducts::Cublas {
  public:
-  explicit Cublas(cudaStream_t stream) : library_("libcublas.so.13") {
-    const auto create = library_.function<decltype(cublasCreate_v2)>("cublasCreate_v2");
-    const auto set_stream = library_.function<decltype(cublasSetStream_v2)>("cublasSetStream_v2");
-    multiply_ =
-        library_.function<decltype(cublasGemmGroupedBatchedEx)>("cublasGemmGroupedBatchedEx");
-    check(create(&handle_) == CUBLAS_STATUS_SUCCESS, "cublasCreate failed");
-    check(set_stream(handle_, stream) == CUBLAS_STATUS_SUCCESS, "cublasSetStream failed");
-    const auto set_workspace =
-        library_.function<decltype(cublasSetWorkspace_v2)>("cublasSetWorkspace_v2");
-    check_cuda(cudaMalloc(&workspace_, kWorkspaceBytes), "cuBLAS workspace");
-    check(set_workspace(handle_, workspace_, kWorkspaceBytes) == CUBLAS_STATUS_SUCCESS,
-          "cublasSetWorkspace failed");
+  /// Throws Error where the library, or a function of it, is missing.
+  Cublas()
+      : library_("libcublas.so.13"),
+        create_(library_.function<decltype(cublasCreate_v2)>("cublasCreate_v2")),
+        destroy_(library_.function<decltype(cublasDestroy_v2)>("cublasDestroy_v2")),
+        set_stream_(library_.function<decltype(cublasSetStream_v2)>("cublasSetStream_v2")),
+        set_workspace_(library_.function<decltype(cublasSetWorkspace_v2)>("cublasSetWorkspace_v2")),
+        multiply_(
+            library_.function<decltype(cublasGemmGroupedBatchedEx)>("cublasGemmGroupedBatchedEx")) {
   }
   ~Cublas() {
-    library_.function<decltype(cublasDestroy_v2)>("cublasDestroy_v2")(handle_);
+    if (handle_ != nullptr) {
+      destroy_(handle_);
+    }
     cudaFree(workspace_);
   }
   Cublas(const Cublas&) = delete;
   Cublas& operator=(const Cublas&) = delete;
+
+  void start(cudaStream_t stream) {
+    check(create_(&handle_) == CUBLAS_STATUS_SUCCESS, "cublasCreate failed");
+    check(set_stream_(handle_, stream) == CUBLAS_STATUS_SUCCESS, "cublasSetStream failed");
+    check_cuda(cudaMalloc(&workspace_, kWorkspaceBytes), "cuBLAS workspace");
+    check(set_workspace_(handle_, workspace_, kWorkspaceBytes) == CUBLAS_STATUS_SUCCESS,
+          "cublasSetWorkspace failed");
+  }
 
   bool compute(Stream& stream, std::span<const Product> products, Write write) {
     const Groups groups(products);
@@ -116,7 +123,11 @@ class GroupedProducts::Cublas {
   }
 
   Library library_;
-  decltype(cublasGemmGroupedBatchedEx)* multiply_ = nullptr;
+  decltype(cublasCreate_v2)* create_;
+  decltype(cublasDestroy_v2)* destroy_;
+  decltype(cublasSetStream_v2)* set_stream_;
+  decltype(cublasSetWorkspace_v2)* set_workspace_;
+  decltype(cublasGemmGroupedBatchedEx)* multiply_;
   cublasHandle_t handle_ = nullptr;
   void* workspace_ = nullptr;
 };
@@ -130,11 +141,12 @@ bool GroupedProducts::compute(Stream& stream, std::span<const Product> products,
   }
   if (library_ == nullptr) {
     try {
-      library_ = std::make_unique<Cublas>(stream.queue().handle());
+      library_ = std::make_unique<Cublas>();
     } catch (const Error&) {
       is_missing_ = true;  // cuBLASLt alone will do
       return false;
     }
+    library_->start(stream.queue().handle());
   }
   return library_->compute(stream, products, write);
 }

@@ -104,15 +104,20 @@ __device__ void store(const Pack<T, kWidth>& pack, T* to) {
   *reinterpret_cast<Pack<T, kWidth>*>(to) = pack;
 }
 
+/// Whether every row of these tensors can be read in packs of so many elements.
+inline bool begin_in_packs(std::int64_t elements, std::int64_t cols,
+                           std::initializer_list<const Tensor*> tensors) {
+  bool is_aligned = cols % elements == 0;
+  for (const Tensor* tensor : tensors) {
+    const auto bytes = static_cast<std::size_t>(elements) * bytes_of(tensor->dtype());
+    is_aligned = is_aligned && reinterpret_cast<std::uintptr_t>(tensor->raw()) % bytes == 0;
+  }
+  return is_aligned;
+}
+
 /// The widest of 4 and 1 elements that every row of these tensors can be read in.
 inline int width_of(std::int64_t cols, std::initializer_list<const Tensor*> tensors) {
-  bool is_aligned = cols % 4 == 0;
-  for (const Tensor* tensor : tensors) {
-    is_aligned =
-        is_aligned &&
-        reinterpret_cast<std::uintptr_t>(tensor->raw()) % (4 * bytes_of(tensor->dtype())) == 0;
-  }
-  return is_aligned ? 4 : 1;
+  return begin_in_packs(4, cols, tensors) ? 4 : 1;
 }
 
 /// body(integral_constant of `width`).

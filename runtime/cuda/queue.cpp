@@ -93,6 +93,9 @@ void Queue::throw_fault() {
 
 // The halves take turns: one is filled while the GPU reads the other. A graph reads what it keeps.
 void Queue::copy_in(std::span<const std::byte> from, void* to) {
+  if (from.empty()) {
+    return;
+  }
   if (graph_ != nullptr) {
     start_copy(graph_->keep(from), to, from.size());
     return;

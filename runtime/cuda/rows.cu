@@ -120,6 +120,17 @@ __global__ void combine_backward_kernel(const T* answers, const std::int32_t* ro
   }
 }
 
+// body(integral_constant of as many elements of T as fill 16 bytes), or of 1 where rows do not.
+template <class T, class Body>
+void with_wide_rows(std::int64_t cols, std::initializer_list<const Tensor*> tensors, Body&& body) {
+  constexpr int kWide = 16 / static_cast<int>(sizeof(T));
+  if (begin_in_packs(kWide, cols, tensors)) {
+    body(std::integral_constant<int, kWide>{});
+  } else {
+    body(std::integral_constant<int, 1>{});
+  }
+}
+
 }  // namespace
 
 void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out) {
@@ -139,24 +150,24 @@ void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Ten
 
 void scatter_add_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& sum) {
   with_float_type(in.dtype(), [&]<class T>(T) {
-    with_width(width_of(in.cols(), {&in, &sum}),
-               [&]<int kWidth>(std::integral_constant<int, kWidth>) {
-                 launch(stream, warp_a_row(in.rows()), scatter_add_kernel<T, kWidth>,
-                        data_of<T>(in), data_of<std::int32_t>(rows), data_of<float>(sum), in.rows(),
-                        in.cols(), sum.rows(), stream.queue().fault());
-               });
+    with_wide_rows<T>(in.cols(), {&in, &sum}, [&]<int kWidth>(std::integral_constant<int, kWidth>) {
+      launch(stream, warp_a_row(in.rows()), scatter_add_kernel<T, kWidth>, data_of<T>(in),
+             data_of<std::int32_t>(rows), data_of<float>(sum), in.rows(), in.cols(), sum.rows(),
+             stream.queue().fault());
+    });
   });
 }
 
 void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
                   const Tensor& gates, const Tensor& sum) {
   with_float_type(answers.dtype(), [&]<class T>(T) {
-    with_width(width_of(sum.cols(), {&answers, &sum}), [&]<int kWidth>(
-                                                           std::integral_constant<int, kWidth>) {
-      launch(stream, warp_a_row(sum.rows()), combine_kernel<T, kWidth>, data_of<T>(answers),
-             data_of<std::int32_t>(row_of_slot), data_of<float>(gates), data_of<float>(sum),
-             sum.rows(), row_of_slot.cols(), sum.cols(), answers.rows(), stream.queue().fault());
-    });
+    with_wide_rows<T>(
+        sum.cols(), {&answers, &sum}, [&]<int kWidth>(std::integral_constant<int, kWidth>) {
+          launch(stream, warp_a_row(sum.rows()), combine_kernel<T, kWidth>, data_of<T>(answers),
+                 data_of<std::int32_t>(row_of_slot), data_of<float>(gates), data_of<float>(sum),
+                 sum.rows(), row_of_slot.cols(), sum.cols(), answers.rows(),
+                 stream.queue().fault());
+        });
   });
 }
 
@@ -164,15 +175,15 @@ void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& 
                            const Tensor& gates, const Tensor& d_sum, const Tensor& d_answers,
                            const Tensor& d_gates) {
   with_float_type(answers.dtype(), [&]<class T>(T) {
-    with_width(width_of(d_sum.cols(), {&answers, &d_sum, &d_answers}),
-               [&]<int kWidth>(std::integral_constant<int, kWidth>) {
-                 launch(stream, warp_a_row(row_of_slot.elements()),
-                        combine_backward_kernel<T, kWidth>, data_of<T>(answers),
-                        data_of<std::int32_t>(row_of_slot), data_of<float>(gates),
-                        data_of<float>(d_sum), data_of<T>(d_answers), data_of<float>(d_gates),
-                        row_of_slot.elements(), row_of_slot.cols(), d_sum.cols(), answers.rows(),
-                        stream.queue().fault());
-               });
+    with_wide_rows<T>(d_sum.cols(), {&answers, &d_sum, &d_answers},
+                      [&]<int kWidth>(std::integral_constant<int, kWidth>) {
+                        launch(stream, warp_a_row(row_of_slot.elements()),
+                               combine_backward_kernel<T, kWidth>, data_of<T>(answers),
+                               data_of<std::int32_t>(row_of_slot), data_of<float>(gates),
+                               data_of<float>(d_sum), data_of<T>(d_answers),
+                               data_of<float>(d_gates), row_of_slot.elements(), row_of_slot.cols(),
+                               d_sum.cols(), answers.rows(), stream.queue().fault());
+                      });
   });
 }
 

@@ -20,7 +20,7 @@ struct Device {
   std::size_t left;
   std::vector<std::pair<void*, std::size_t>> pieces;
 
-  Arena arena() {
+  Arena arena(Arena::Pieces keep = Arena::Pieces::kMayGo) {
     return {[this](std::size_t bytes) -> void* {
               if (bytes > left) {
                 return nullptr;
@@ -36,7 +36,8 @@ struct Device {
               left += found->second;
               std::free(piece);
               pieces.erase(found);
-            }};
+            },
+            keep};
   }
 };
 
@@ -109,6 +110,17 @@ TEST(Arena, KeepsBlocksApartWhateverIsTakenAndGivenBack) {
     }
   }
   EXPECT_LE(arena.held(), 4 * kMiB);
+}
+
+TEST(Arena, KeepsPiecesThatAreToStayEvenWhereTheDeviceHasNoMore) {
+  Device device{6 * kMiB, {}};
+  Arena arena = device.arena(Arena::Pieces::kStay);
+  void* block = arena.take(3 * kMiB);
+  arena.give(block);
+  EXPECT_EQ(arena.take(5 * kMiB), nullptr);  // for which the free piece would have to go
+  arena.trim();
+  EXPECT_EQ(arena.held(), 4 * kMiB);
+  EXPECT_EQ(arena.take(3 * kMiB), block);
 }
 
 TEST(Arena, RefusesWhatItDidNotHandOut) {

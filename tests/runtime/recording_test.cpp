@@ -75,6 +75,15 @@ TEST_F(GpuRecording, CountsTheArithmeticOfEveryPass) {
   EXPECT_EQ(stream().operations() - before, 10);
 }
 
+TEST_F(GpuRecording, RefusesAPieceThatWasNotRecordedAndASecondRecord) {
+  recording_.begin(kRecord);
+  recording_.run(stream(), [&] { add(stream(), input_, sum_); });
+  recording_.begin(kReplay);
+  recording_.run(stream(), [] {});
+  EXPECT_THROW(recording_.run(stream(), [] {}), Error);
+  EXPECT_THROW(recording_.begin(kRecord), Error);
+}
+
 TEST_F(GpuRecording, RefusesWorkThatWaits) {
   recording_.begin(kRecord);
   EXPECT_THROW(recording_.run(stream(), [&] { to_host<float>(stream(), sum_); }), Error);
