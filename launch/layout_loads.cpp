@@ -32,15 +32,15 @@ ModelPlan dealt(const std::vector<LayerLoads>& loads, int ranks) {
 void add_load_options(boost::program_options::options_description& description,
                       LayoutLoads& loads) {
   namespace options = boost::program_options;
-  description.add_options()
-      ("loads", options::value(&loads.sources.ffn)->composing()->multitoken(),
-       "tokens of each FFN expert, as for place (default: all alike); experts are placed for them")
-      ("attention-loads", options::value(&loads.sources.attention)->composing()->multitoken(),
-       "the same of the attention experts (default: what the loads say, else soft routing's)")
-      ("domain", options::value(&loads.sources.domain),
-       "of a routing trace, this domain's tokens alone")
-      ("round-robin", options::bool_switch(&loads.is_dealt_in_turn),
-       "with loads: experts are not placed but dealt in turn, as training does without a plan");
+  description.add_options()(
+      "loads", options::value(&loads.sources.ffn)->composing()->multitoken(),
+      "tokens of each FFN expert, as for place (default: all alike); experts are placed for them")(
+      "attention-loads", options::value(&loads.sources.attention)->composing()->multitoken(),
+      "the same of the attention experts (default: what the loads say, else soft routing's)")(
+      "domain", options::value(&loads.sources.domain),
+      "of a routing trace, this domain's tokens alone")(
+      "round-robin", options::bool_switch(&loads.is_dealt_in_turn),
+      "with loads: experts are not placed but dealt in turn, as training does without a plan");
 }
 
 HoldingsOf holdings_under(const LayoutLoads& loads, const PlanInput& input,
@@ -55,9 +55,10 @@ HoldingsOf holdings_under(const LayoutLoads& loads, const PlanInput& input,
   check_input(model.mixture.has_value(), config, ": a dense model, which has no experts to load");
   const ExpertCosts costs = expert_costs(model, input.run.length);
   return [layers = read_layer_loads(loads.sources, model), costs,
+          factor = input.run.capacity_factor,
           is_dealt = loads.is_dealt_in_turn](int expert_parallel) {
-    return planned_holdings(is_dealt ? dealt(layers, expert_parallel)
-                                     : placed(layers, costs, expert_parallel));
+    return planned_holdings(
+        is_dealt ? dealt(layers, expert_parallel) : placed(layers, costs, expert_parallel), factor);
   };
 }
 

@@ -56,12 +56,15 @@ json plan_costs(const ModelPlan& plan, const PlanInput& input,
               " ranks, which the plan's ", layout.expert_parallel, " do not divide");
   const ModelSizes sizes(input.run.model);
   const auto step_of = [&](const ModelPlan& placed) {
-    return predict_step(input.run, sizes, layout, input.cluster, planned_holdings(placed))
+    return predict_step(input.run, sizes, layout, input.cluster,
+                        planned_holdings(placed, input.run.capacity_factor))
         .seconds();
   };
   const double step_before = step_of(placed_as(plan, current));
   const double planned = step_of(plan);
-  const double memory = predict_memory(input.run, sizes, layout, planned_holdings(plan)).total();
+  const double memory =
+      predict_memory(input.run, sizes, layout, planned_holdings(plan, input.run.capacity_factor))
+          .total();
   const Traffic replicas = replica_traffic(input.run, sizes, input.cluster, plan);
   json out = {{"memory", memory},
               {"fits", memory <= input.cluster.memory},

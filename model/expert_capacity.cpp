@@ -20,4 +20,8 @@ ExpertCapacity expert_capacity(const ModelConfig& config, const Batch& batch, do
   return capacity;
 }
 
+double ffn_rows_per_token(const FfnMixture& mixture, double factor) {
+  return std::min(mixture.top_k * std::max(1.0, factor), static_cast<double>(mixture.experts));
+}
+
 }  // namespace bam

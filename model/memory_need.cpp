@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "model/expert_capacity.h"
+
 namespace bam {
 namespace {
 
@@ -83,11 +85,12 @@ double layer_activations(const ModelConfig& config, const LayerHolding& holding,
     return bytes + own * ffn_row;
   }
   const FfnMixture& mixture = config.mixture->ffn;
-  const double slots = own * mixture.top_k;
+  const double per_token = ffn_rows_per_token(mixture, rows.capacity_factor);
+  const double slots = own * per_token;
   double computed = 0;
   double arrivals = 0;
   for (const ExpertPart& part : holding.ffn) {
-    const double rows_here = part.share * part.load * group * mixture.top_k;
+    const double rows_here = part.share * part.load * group * per_token;
     computed += rows_here;
     arrivals += std::max(0.0, rows_here - part.load * slots);
   }

@@ -10,9 +10,10 @@ namespace bam {
 
 /// What one rank computes in a micro-step.
 struct RankRows {
-  std::int64_t own = 0;    // rows (positions) of its own sequences
-  std::int64_t group = 0;  // rows of its whole expert-parallel group
-  int copies = 1;          // ranks that share the optimiser state of a weight that all hold
+  std::int64_t own = 0;        // rows (positions) of its own sequences
+  std::int64_t group = 0;      // rows of its whole expert-parallel group
+  int copies = 1;              // ranks that share the optimiser state of a weight that all hold
+  double capacity_factor = 0;  // of FFN experts (model/expert_capacity.h)
 };
 
 /// A copy of an FFN expert.
@@ -48,8 +49,8 @@ struct MemoryNeed {
 /// Whether training goes on while its checkpoints are written.
 enum class Snapshots { kNone, kInBackground };
 
-/// FFN rows are taken as balanced over the experts, and each copy's work as its share. Optimiser state is
-/// shared by an expert's copies in the group; data-parallel copies are not counted apart.
+/// FFN rows are taken as balanced over the experts, and each copy's work as its share. Optimiser
+/// state is shared by an expert's copies in the group; data-parallel copies are not counted apart.
 MemoryNeed memory_need(const ModelConfig& config, const Placement& placement, int rank,
                        const RankRows& rows, Precision precision,
                        Snapshots snapshots = Snapshots::kNone);

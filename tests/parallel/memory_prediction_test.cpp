@@ -20,6 +20,7 @@ constexpr std::int64_t kSequences = 8;
 struct Case {
   const char* name;
   std::optional<MixtureConfig> mixture;
+  double capacity_factor = 0;
 };
 
 std::vector<Case> cases() {
@@ -29,6 +30,7 @@ std::vector<Case> cases() {
   return {
       {"dense", std::nullopt},
       {"btx", MixtureConfig{.attention = std::nullopt, .ffn = top2}},
+      {"btx_padded", MixtureConfig{.attention = std::nullopt, .ffn = top2}, 3},
       {"expert_kv", MixtureConfig{.attention = AttentionMixture{.experts = 4}, .ffn = top1}},
       {"shared_kv", MixtureConfig{.attention = AttentionMixture{.experts = 4, .key_value = kShared},
                                   .ffn = top1}}};
@@ -47,7 +49,8 @@ class MemoryPredictionOf : public ::testing::TestWithParam<std::tuple<Case, Prec
                       .mixture = std::get<Case>(GetParam()).mixture},
             .precision = std::get<Precision>(GetParam()),
             .sequences = kSequences,
-            .length = kLength};
+            .length = kLength,
+            .capacity_factor = std::get<Case>(GetParam()).capacity_factor};
   }
   static Keep keep() { return std::get<Keep>(GetParam()); }
 
@@ -60,6 +63,7 @@ class MemoryPredictionOf : public ::testing::TestWithParam<std::tuple<Case, Prec
     TrainerOptions options;
     options.precision = run().precision;
     options.keep = keep();
+    options.expert_capacity_factor = run().capacity_factor;
     Trainer trainer(stream, world(), layout, config, round_robin(config, layout.expert_parallel()),
                     options);
     trainer.draw_weights(1);

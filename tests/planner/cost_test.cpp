@@ -257,6 +257,26 @@ TEST(PlanCost, EvenLoadsWithoutCopiesAreTheEvenHoldings) {
   EXPECT_EQ(replica_traffic(run, sizes, cluster, plan).total(), 0);
 }
 
+TEST(PlanCost, ExpertsWithAFixedNumberOfRowsAreLoadedAlikeAndCostTheirPadding) {
+  const ModelPlan even = made_plan(8, std::vector<double>(8, 10.0));
+  ModelPlan uneven = even;
+  for (LoadWindow& window : uneven.loads[0]) {
+    window.ffn = {70, 2, 2, 2, 1, 1, 1, 1};
+  }
+  EXPECT_FALSE(planned_holdings(uneven)[0] == planned_holdings(even)[0]);
+  EXPECT_TRUE(planned_holdings(uneven, 1.5)[0] == planned_holdings(even)[0]);
+  RunShape run = made_run(bam_mixture());
+  const RunLayout layout{.ranks = 4, .expert_parallel = 4};
+  const Cluster cluster = made_cluster();
+  const auto layers = even_holdings(run.model, 4).front();
+  const double chosen = layer_traffic(run, layout, cluster, layers).total();
+  run.capacity_factor = 1.5;
+  EXPECT_GT(layer_traffic(run, layout, cluster, layers).total(), chosen);
+  EXPECT_EQ(run.ffn_rows(100), 150);
+  run.capacity_factor = 1000;  // an expert gets no more rows than there are
+  EXPECT_EQ(run.ffn_rows(100), 800);
+}
+
 // Two copies of an expert hold its weight each and half of its moments.
 TEST(PlanCost, CopiesShareTheStateOfTheirExpert) {
   ModelPlan plan = made_plan(8, std::vector<double>(8, 10.0));

@@ -39,11 +39,14 @@ std::vector<LayerHoldings> even_holdings(const ModelConfig& model, int expert_pa
   return {layer};
 }
 
-std::vector<LayerHoldings> planned_holdings(const ModelPlan& plan) {
+std::vector<LayerHoldings> planned_holdings(const ModelPlan& plan, double capacity_factor) {
   const auto attention = static_cast<std::size_t>(plan.attention_experts());
   std::vector<LayerHoldings> layers;
   for (std::size_t l = 0; l < plan.layers.size(); ++l) {
-    const std::vector<double> parts = ffn_parts(plan.loads[l]);
+    const std::size_t experts = plan.loads[l].front().ffn.size();
+    const std::vector<double> parts =
+        capacity_factor > 0 ? std::vector<double>(experts, 1.0 / static_cast<double>(experts))
+                            : ffn_parts(plan.loads[l]);
     LayerHoldings& layer = layers.emplace_back(plan.terms.ranks.size());
     for (std::size_t e = 0; e < plan.layers[l].experts.size(); ++e) {
       const double state = 1.0 / static_cast<double>(plan.layers[l].experts[e].size());

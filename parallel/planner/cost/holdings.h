@@ -26,7 +26,8 @@ using LayerHoldings = std::vector<RankHolding>;
 /// layer.
 std::vector<LayerHoldings> even_holdings(const ModelConfig& model, int expert_parallel);
 
-/// A plan's holdings under its loads, averaged over the windows; one entry a layer.
-std::vector<LayerHoldings> planned_holdings(const ModelPlan& plan);
+/// A plan's holdings under its loads, averaged over the windows; one entry a layer. With a capacity
+/// factor FFN experts compute as many rows whatever chose them: all are loaded alike.
+std::vector<LayerHoldings> planned_holdings(const ModelPlan& plan, double capacity_factor = 0);
 
 }  // namespace bam

@@ -102,15 +102,15 @@ void add_routing(const RunShape& run, double own, Kernels& kernels) {
   }
   const auto d = static_cast<double>(run.model.d_model);
   const double element = run.element_bytes();
-  const int top_k = run.model.mixture->ffn.top_k;
+  const double chosen = run.ffn_rows(own);
   kernels.fp32_linear(own, d, run.model.ffn_experts());
   double gates = run.model.ffn_experts();
   if (run.model.has_attention_experts()) {
     kernels.fp32_linear(own, d, run.model.attention_experts());
     gates += run.model.attention_experts();
   }
-  const double permuted = own * top_k * d * 2 * element;
-  const double combined = own * d * (top_k * element + 2 * kFloat);
+  const double permuted = chosen * d * 2 * element;
+  const double combined = chosen * d * element + own * d * 2 * kFloat;
   kernels.copies(permuted + combined + own * gates * 8 * kFloat,
                  permuted + 2 * combined + own * gates * 8 * kFloat);
 }
@@ -162,10 +162,9 @@ PassSeconds layer_seconds(const RunShape& run, const RunLayout& layout, const Cl
     add_ffn_expert(run, rows.own, kernels);
     return kernels.pass();
   }
-  const int top_k = run.model.mixture->ffn.top_k;
   for (const double share : holding.ffn_shares) {
-    add_ffn_expert(run, rows.own * top_k * share, kernels);
-    add_ffn_expert(run, others * top_k * share, kernels);
+    add_ffn_expert(run, run.ffn_rows(rows.own) * share, kernels);
+    add_ffn_expert(run, run.ffn_rows(others) * share, kernels);
   }
   return kernels.pass();
 }

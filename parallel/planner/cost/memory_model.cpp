@@ -125,7 +125,8 @@ class PlaceMemory {
   static LayerHolding kept_of(const RankHolding& rank) {
     const auto copies = static_cast<std::size_t>(rank.attention_copies);
     LayerHolding holding{
-        .attention = std::vector<double>(copies, rank.attention / rank.attention_copies), .ffn = {}};
+        .attention = std::vector<double>(copies, rank.attention / rank.attention_copies),
+        .ffn = {}};
     for (const double share : rank.ffn_shares) {
       holding.ffn.push_back({.load = share, .share = 1});
     }
@@ -136,12 +137,12 @@ class PlaceMemory {
   double add_activations(MemoryPrediction& memory) const {
     const RankRows rows{.own = static_cast<std::int64_t>(rows_.own),
                         .group = static_cast<std::int64_t>(rows_.group),
-                        .copies = layout_.ranks};
+                        .copies = layout_.ranks,
+                        .capacity_factor = run_.capacity_factor};
     const double input = rows_.own * width() * kFloat;
     double largest = 0;
     for (const RankHolding* holding : holdings_) {
-      const double bytes =
-          layer_activations(run_.model, kept_of(*holding), rows, run_.precision);
+      const double bytes = layer_activations(run_.model, kept_of(*holding), rows, run_.precision);
       memory.activations += layout_.recompute ? input : bytes;
       largest = std::max(largest, bytes - input);
     }
@@ -163,9 +164,8 @@ class PlaceMemory {
     if (!run_.model.mixture) {
       return {sum + rows_.own * hidden, 0};
     }
-    const double top_k = run_.model.mixture->ffn.top_k;
-    const double arrived = (rows_.group - rows_.own) * holding.ffn_share() * top_k;
-    const double own = rows_.own * holding.ffn_share() * top_k;
+    const double arrived = run_.ffn_rows(rows_.group - rows_.own) * holding.ffn_share();
+    const double own = run_.ffn_rows(rows_.own) * holding.ffn_share();
     return {sum + std::max(arrived, own) * hidden, arrived * width() * run_.element_bytes()};
   }
 
@@ -190,7 +190,7 @@ class PlaceMemory {
     }
     const double share = holding.ffn_share();
     const double arrivals = (rows_.group - rows_.own) * share;
-    return (rows_.own + arrivals) * run_.model.mixture->ffn.top_k * width() * run_.element_bytes();
+    return run_.ffn_rows(rows_.own + arrivals) * width() * run_.element_bytes();
   }
 
   double borrowed_rows(const RankHolding& holding) const {
@@ -215,7 +215,7 @@ class PlaceMemory {
     for (const double share : holding.ffn_shares) {
       most = std::max({most, rows_.own * share, (rows_.group - rows_.own) * share});
     }
-    return most * run_.model.mixture->ffn.top_k * (row + width() * kFloat);
+    return run_.ffn_rows(most) * (row + width() * kFloat);
   }
 
   double attention_staging(const RankHolding& holding) const {

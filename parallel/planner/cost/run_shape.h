@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/expert_capacity.h"
 #include "model/memory_need.h"
 #include "model/parameter_store.h"
 
@@ -16,10 +17,15 @@ struct RunShape {
   std::int64_t sequences = 0;  // of a step, over all ranks and micro-steps
   std::int64_t length = 0;     // tokens of a sequence
   Snapshots snapshots = Snapshots::kNone;
+  double capacity_factor = 0;  // of FFN experts; 0: they compute what chose them
 
   double element_bytes() const { return precision == Precision::kBFloat16 ? 2 : 4; }
   DType dtype() const {
     return precision == Precision::kBFloat16 ? DType::kBFloat16 : DType::kFloat32;
+  }
+  /// FFN rows of so many tokens of a mixture, padding included.
+  double ffn_rows(double tokens) const {
+    return tokens * ffn_rows_per_token(model.mixture->ffn, capacity_factor);
   }
   double tokens() const { return static_cast<double>(sequences * length); }
 };

@@ -118,7 +118,7 @@ Traffic layer_traffic(const RunShape& run, const RunLayout& layout, const Cluste
   const double own = row_counts(run, layout).own;
   const auto d = static_cast<double>(run.model.d_model);
   const double row = d * run.element_bytes();
-  const double chosen = own * run.model.mixture->ffn.top_k * row;
+  const double chosen = run.ffn_rows(own) * row;
   Traffic traffic = ffn_traffic(chosen, peers, cluster, layer);
   if (!run.model.has_attention_experts()) {
     return traffic;
