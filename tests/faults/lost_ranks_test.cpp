@@ -160,7 +160,7 @@ TEST(F19, OfJobsInOneFolderOneTrainsAndTheOthersAreRefused) {
                     .injection = "three jobs start in one folder",
                     .goal = "0 mixed checkpoints"});
   for (int i = 0; i < fault_trials(2, 50); ++i) {
-    TrainingJob job(fault_trials(60, 300), kOften);
+    TrainingJob job(60, kOften);
     std::vector<std::unique_ptr<Program>> programs;
     for (int p = 0; p < 3; ++p) {
       programs.push_back(std::make_unique<Program>(job.command(p == 0 ? 2 : 1)));
