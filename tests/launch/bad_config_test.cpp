@@ -102,7 +102,7 @@ TEST_F(BadConfig, RanksThatDoNotFitEndTheWholeJob) {
                         {"parallel.expert_parallel: 2", "3 ranks"});
 }
 
-// Not by every rank, and with mpirun's own words no more than once.
+// Not by every rank, and with mpirun's own words no more than once: it may find no room for them.
 TEST_F(BadConfig, WhatAllRanksRefuseIsSaidOnce) {
   const std::string config = SmallWorld::get().expert_kv();
   const Outcome outcome =
@@ -116,7 +116,7 @@ TEST_F(BadConfig, WhatAllRanksRefuseIsSaidOnce) {
   };
   EXPECT_EQ(times("bam: " + config + ": model.n_layers: 0"), 1) << outcome.err;
   EXPECT_EQ(times("model.n_layers: 0"), 1) << outcome.err;
-  EXPECT_EQ(times("MPI_ABORT was invoked"), 1) << outcome.err;
+  EXPECT_LE(times("MPI_ABORT was invoked"), 1) << outcome.err;
   EXPECT_EQ(times("sent help message"), 0) << outcome.err;
 }
 
