@@ -16,6 +16,11 @@ class Shape:
     hidden: int
     length: int
     sequences: int = 8
+    kv_heads: int = 0  # 0: as many as heads
+
+    @property
+    def kv_width(self):
+        return self.d_model // self.heads * (self.kv_heads or self.heads)
 
 
 SHAPES = {
@@ -44,17 +49,20 @@ class Attention(nn.Module):
 
     def __init__(self, shape, experts=1):
         super().__init__()
-        self.heads = shape.heads * experts
-        width = shape.d_model * experts
-        self.qkv = nn.Linear(shape.d_model, 3 * width, bias=False)
+        self.head_width = shape.d_model // shape.heads
+        self.is_grouped = 0 < shape.kv_heads < shape.heads
+        width, kv_width = shape.d_model * experts, shape.kv_width * experts
+        self.widths = [width, kv_width, kv_width]
+        self.qkv = nn.Linear(shape.d_model, sum(self.widths), bias=False)
         self.out = nn.Linear(width, shape.d_model, bias=False)
 
     def forward(self, h, cos, sin, gates=None):
         batch, length, _ = h.shape
-        q, k, v = (part.view(batch, length, self.heads, -1).transpose(1, 2)
-                   for part in self.qkv(h).chunk(3, dim=-1))
+        q, k, v = (part.view(batch, length, -1, self.head_width).transpose(1, 2)
+                   for part in self.qkv(h).split(self.widths, dim=-1))
         attended = F.scaled_dot_product_attention(
-            rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype), v, is_causal=True)
+            rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype), v, is_causal=True,
+            enable_gqa=self.is_grouped)
         attended = attended.transpose(1, 2).flatten(2)
         if gates is not None:  # (batch, length, experts)
             parts = attended.unflatten(-1, (gates.shape[-1], -1))
@@ -96,12 +104,12 @@ class TopOneFfn(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, shape, is_mixture):
+    def __init__(self, shape, is_mixture, top_one_ffn=TopOneFfn):
         super().__init__()
         self.norm = nn.LayerNorm(shape.d_model, bias=False)
         self.attention = Attention(shape, EXPERTS if is_mixture else 1)
         self.attention_router = nn.Linear(shape.d_model, EXPERTS, bias=False) if is_mixture else None
-        self.ffn = TopOneFfn(shape) if is_mixture else Ffn(shape)
+        self.ffn = top_one_ffn(shape) if is_mixture else Ffn(shape)
 
     def forward(self, x, cos, sin):
         h = self.norm(x)
@@ -113,10 +121,11 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    def __init__(self, shape, is_mixture):
+    def __init__(self, shape, is_mixture, top_one_ffn=TopOneFfn):
         super().__init__()
         self.embedding = nn.Embedding(shape.vocabulary, shape.d_model)
-        self.blocks = nn.ModuleList(Block(shape, is_mixture) for _ in range(shape.layers))
+        self.blocks = nn.ModuleList(Block(shape, is_mixture, top_one_ffn)
+                                    for _ in range(shape.layers))
         self.norm = nn.LayerNorm(shape.d_model, bias=False)
         self.output = nn.Linear(shape.d_model, shape.vocabulary, bias=False)
         cos, sin = rotary_table(shape)

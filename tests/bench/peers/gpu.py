@@ -1,0 +1,170 @@
+"""Training steps in PyTorch on a GPU as gpu_bench has them: its shapes, bf16, torch.compile, fused attention,
+without an optimiser. Weights, gradients and residuals are bf16, where BAM keeps the latter two in fp32.
+"""
+import json
+import math
+import re
+import statistics
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import models
+
+SHAPES = {  # as tests/bench/gpu_steps.cpp
+    "590m": models.Shape(32000, 1024, 6, 8, 2048, 2048, sequences=4),
+    "2b": models.Shape(32000, 2304, 18, 18, 9216, 2048, sequences=4, kv_heads=6),
+    "tiny": models.Shape(500, 64, 2, 4, 96, 64, sequences=2, kv_heads=2),
+}
+OURS = {("590m", False): "590M shape", ("590m", True): "590M BAM",
+        ("2b", False): "2B dense", ("2b", True): "2B BAM"}
+GROUPED_MM = getattr(F, "grouped_mm", None) or getattr(torch, "_grouped_mm", None)
+
+
+def grouped(rows, weights, ends):
+    """Each expert's rows, which end at its `ends`, times its weights (outputs, inputs)."""
+    return GROUPED_MM(rows, weights.transpose(-2, -1), offs=ends)
+
+
+class GroupedFfn(nn.Module):
+    """TopOneFfn with the experts' products together, by torch's grouped product: nobody waits for counts."""
+
+    def __init__(self, shape):
+        super().__init__()
+        experts, d_model, hidden = models.EXPERTS, shape.d_model, shape.hidden
+        self.router = nn.Linear(d_model, experts, bias=False)
+        self.gate_up = nn.Parameter(torch.empty(experts, 2 * hidden, d_model))
+        self.down = nn.Parameter(torch.empty(experts, d_model, hidden))
+
+    def forward(self, h):
+        rows = h.flatten(0, 1)
+        probabilities = torch.softmax(self.router(rows).float(), dim=-1)
+        gate, choice = probabilities.max(dim=-1)
+        chosen = F.one_hot(choice, models.EXPERTS).sum(dim=0)
+        ends = chosen.cumsum(0).to(torch.int32)
+        order = torch.argsort(choice, stable=True)
+        gate_part, up = grouped(rows[order], self.gate_up, ends).chunk(2, dim=-1)
+        answers = grouped(F.silu(gate_part) * up, self.down, ends)
+        out = (answers * gate[order, None].to(answers.dtype))[torch.argsort(order)]
+        load = chosen.float() / choice.numel()
+        return out.view_as(h), models.EXPERTS * (load * probabilities.mean(dim=0)).sum()
+
+
+def experts_layers():
+    """How the mixture's experts may be computed, the best way first, and the layers that do."""
+    found = [("one expert after the other", models.TopOneFfn)]
+    if GROUPED_MM is not None:
+        found.insert(0, (f"{GROUPED_MM.__module__}.{GROUPED_MM.__name__}", GroupedFfn))
+    return found
+
+
+def step_operations(shape, is_mixture):
+    """Of a step's products, as model/flops.h counts."""
+    d, length, experts = shape.d_model, shape.length, models.EXPERTS if is_mixture else 1
+    attention = length * (4 * d * d + 4 * d * shape.kv_width) + 2 * d * length * (length + 1)
+    routers = 2 * (2 * length * d * experts) if is_mixture else 0
+    layer = experts * attention + 6 * length * d * shape.hidden + routers
+    return 3 * shape.sequences * (shape.layers * layer + 2 * length * d * shape.vocabulary)
+
+
+def milliseconds(work, device):
+    if device == "cpu":
+        start = time.perf_counter()
+        work()
+        return (time.perf_counter() - start) * 1e3
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    work()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end)
+
+
+def build(shape, layer, device):
+    torch.manual_seed(1)
+    with torch.device(device):
+        model = models.Transformer(shape, layer is not None, layer).to(torch.bfloat16)
+        model.cos, model.sin = models.rotary_table(shape)
+    return model
+
+
+def median_step(model, shape, device, steps):
+    """Milliseconds of the median step after five, and the first loss."""
+    generator = torch.Generator().manual_seed(1)
+    text = torch.randint(shape.vocabulary, (shape.sequences, shape.length + 1), generator=generator)
+    tokens, targets = (part.contiguous().to(device) for part in (text[:, :-1], text[:, 1:]))
+
+    def step():
+        model.zero_grad(set_to_none=True)
+        loss = model(tokens, targets)
+        loss.backward()
+        return loss
+
+    first = step().item()
+    assert abs(first - math.log(shape.vocabulary)) < 0.5, first
+    taken = [milliseconds(step, device) for _ in range(4 + steps)]
+    return statistics.median(taken[4:]), first
+
+
+def ours(folder, size, is_mixture):
+    """Milliseconds of gpu_bench's step, the faster of its two ways; None where it was not run."""
+    path = folder / "bench.txt"
+    name = OURS.get((size, is_mixture))
+    if name is None or not path.exists():
+        return None
+    lines = path.read_text().split(f"{name}, step")[1:]
+    if not lines:
+        return None
+    own = re.split(r"\n(?=\S)", lines[0])[0]
+    found = re.findall(r"([\d.]+) ms", own)
+    return min(map(float, found)) if found else None
+
+
+def compare(given, size, mode, way, layer):
+    """Prints and returns a model's line; `layer` computes its experts `way`, None in a dense one."""
+    shape, is_mixture = SHAPES[size], layer is not None
+    torch._dynamo.reset()
+    if given.device == "cuda":
+        torch.cuda.empty_cache()
+    model = build(shape, layer, given.device)
+    stepped = torch.compile(model) if mode == "compile" else model
+    taken, loss = median_step(stepped, shape, given.device, given.steps)
+    bam = ours(given.folder, size, is_mixture)
+    rate = step_operations(shape, is_mixture) / taken * 1e3
+    name = f"{size} BAM, {way}" if is_mixture else f"{size} dense"
+    ratio = f"  BAM is {taken / bam:.2f}x" if bam else ""
+    print(f"{name:46} {mode:7} {taken:9.3f} ms {rate * 1e-12:7.1f} TFLOP/s  first loss {loss:.3f}{ratio}",
+          flush=True)
+    return {"name": name, "mode": mode, "milliseconds": taken, "operations_per_second": rate,
+            "first_loss": loss, "bam_milliseconds": bam}
+
+
+def first_that_works(given, size, mode, layers):
+    for way, layer in layers:
+        try:
+            return [compare(given, size, mode, way, layer)]
+        except Exception as error:  # a peer that fails is a result, not an end
+            print(f"{size} {mode} {way}: failed: {error}"[:300], flush=True)
+    return []
+
+
+def run(given):
+    """Prints a line each and writes peers-gpu.json. The exit code: 77 where there is no GPU."""
+    if given.device == "cuda" and not torch.cuda.is_available():
+        print("skipped: PyTorch", torch.__version__, "finds no GPU")
+        return 77
+    if given.device == "cuda":
+        print(torch.cuda.get_device_name())
+        torch.backends.cuda.enable_math_sdp(False)  # fused attention or an error
+    print("PyTorch", torch.__version__)
+    results = []
+    for size in given.size or ["590m", "2b"]:
+        for layers in ([("dense", None)], experts_layers()):
+            found = []
+            for mode in given.mode or ["compile"]:
+                found += first_that_works(given, size, mode, layers)
+            results += found or first_that_works(given, size, "eager", layers)
+    (given.folder / "peers-gpu.json").write_text(json.dumps(results, indent=1) + "\n")
+    return 0 if results else 1
