@@ -70,9 +70,15 @@ class TileMaker {
     values_.resize(static_cast<std::size_t>(tile.elements()));
     const Origin origin = origin_of(spec, static_cast<int>(parents_.size()));
     switch (origin.how) {
-      case Origin::How::kCopy: read(spec, tile, parents_[static_cast<std::size_t>(origin.parent)]); break;
-      case Origin::How::kAverage: average(spec, tile); break;
-      case Origin::How::kRandom: draw(spec, tile); break;
+      case Origin::How::kCopy:
+        read(spec, tile, parents_[static_cast<std::size_t>(origin.parent)]);
+        break;
+      case Origin::How::kAverage:
+        average(spec, tile);
+        break;
+      case Origin::How::kRandom:
+        draw(spec, tile);
+        break;
     }
     return values_;
   }
@@ -118,12 +124,16 @@ void upcycle_checkpoint(const UpcycleRequest& request) {
   naming(request.config_name,
          [&] { validate_upcycle(mixture, static_cast<int>(request.parents.size())); });
   const Parents parents = open_parents(request, mixture);
+  for (const CheckpointReader& parent : parents) {
+    std::error_code differs;
+    check_input(!std::filesystem::equivalent(parent.path().parent_path(), request.out, differs),
+                request.out.string(), ": is a parent of the mixture");
+  }
   check_may_write(request.out, request.replace);
   TileMaker maker(parents, request.seed);
-  write_weights(request.out, info_of(request, parents), parameter_specs(mixture),
-                [&maker](const ParameterSpec& spec, const Tile& tile) {
-                  return maker.make(spec, tile);
-                });
+  write_weights(
+      request.out, info_of(request, parents), parameter_specs(mixture),
+      [&maker](const ParameterSpec& spec, const Tile& tile) { return maker.make(spec, tile); });
 }
 
 }  // namespace bam

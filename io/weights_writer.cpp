@@ -2,7 +2,8 @@
 
 #include <system_error>
 
-#include "io/checkpoint_reader.h"
+#include "io/checkpoint_format.h"
+#include "io/text_file.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -38,12 +39,15 @@ void write_weights(const std::filesystem::path& folder, const CheckpointInfo& in
 }
 
 void check_may_write(const std::filesystem::path& folder, Replace replace) {
-  if (!has_checkpoint(folder)) {
+  // By name: one that is damaged may be replaced as well.
+  const std::string own = step_folder(0);
+  std::string latest = has_checkpoint(folder) ? read_file(folder / kLatestFile) : own;
+  latest.erase(latest.find_last_not_of('\n') + 1);
+  check_input(latest == own, folder.string(), ": holds a trained checkpoint (", latest,
+              "), which would be hidden");
+  if (!has_checkpoint(folder) && !std::filesystem::exists(folder / own)) {
     return;
   }
-  const std::int64_t step = CheckpointReader(folder).step();
-  check_input(step == 0, folder.string(), ": holds a trained checkpoint (step ", step,
-              "), which would be hidden");
   check_input(replace == Replace::kYes, folder.string(),
               ": holds a checkpoint already; --replace puts another in its place");
 }

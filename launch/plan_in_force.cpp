@@ -27,12 +27,10 @@ PlanInForce::PlanInForce(const RunConfig& config, int ranks,
   }
 }
 
-void PlanInForce::may_become(const ModelPlan& plan, const Placement& placement) {
-  constexpr std::size_t kKept = 2;  // the one in force, and the one that it may not go over to
+void PlanInForce::may_become(const ModelPlan& plan, const Placement& placement,
+                             const Placement& now) {
+  std::erase_if(later_, [&](const Plan& noted) { return !(noted.placement == now); });
   later_.push_back({message_of_plan(plan), placement});
-  if (later_.size() > kKept) {
-    later_.erase(later_.begin());
-  }
 }
 
 proto::Placement PlanInForce::message_of(const Placement& now) const {

@@ -21,8 +21,8 @@ class PlanInForce {
 
   /// As it is at the start.
   const Placement& placement() const { return placement_; }
-  /// Takes note of a plan that experts may go over to, if they do.
-  void may_become(const ModelPlan& plan, const Placement& placement);
+  /// Takes note of a plan that experts may go over to, if they do, from where they are now.
+  void may_become(const ModelPlan& plan, const Placement& placement, const Placement& now);
   /// For a manifest: the whole plan, with its terms, loads and certificates, that has experts where
   /// they are; without one, where they are.
   proto::Placement message_of(const Placement& now) const;
@@ -35,7 +35,7 @@ class PlanInForce {
 
   std::optional<proto::Placement> plan_;
   Placement placement_;
-  std::vector<Plan> later_;  // the last ones noted; experts may be where the one before has them
+  std::vector<Plan> later_;  // noted: the one in force, unless that is plan_, and the newest
 };
 
 }  // namespace bam

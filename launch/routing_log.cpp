@@ -16,9 +16,10 @@ void RoutingLog::add(std::int64_t step, const std::vector<LayerRouting>& routing
   add_routing(routing, window_);
   ++steps_;
   if (which == Step::kLast || step % every_ == 0) {
-    file_.write(routing_window(step, steps_, window_, domains_));
-    window_.clear();
+    const nlohmann::json line = routing_window(step, steps_, window_, domains_);
+    window_.clear();  // the file keeps a line that it could not write
     steps_ = 0;
+    file_.write(line);
   }
 }
 

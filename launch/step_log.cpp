@@ -1,5 +1,6 @@
 #include "launch/step_log.h"
 
+#include <functional>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
@@ -32,6 +33,15 @@ std::string slow_ranks_text(const std::vector<Straggler>& stragglers) {
   return std::move(text).str();
 }
 
+/// A full disk costs lines for a while, not the run.
+void or_go_on(const std::function<void()>& write) {
+  try {
+    write();
+  } catch (const Error& error) {
+    std::cerr << message_of("bam: ", error.what(), "; training goes on\n") << std::flush;
+  }
+}
+
 /// Nothing is hidden where nothing is exchanged.
 std::optional<double> hidden_share(const LoggedStep& logged) {
   const bool has_exchanged = logged.transfers && logged.transfers->comm_seconds > 0;
@@ -46,7 +56,8 @@ StepLog::StepLog(const std::filesystem::path& folder, std::int64_t last_step,
       folder_(folder),
       learning_rate_(learning_rate_of(config)),
       domains_(names_of(config.data.domains)),
-      ceiling_(ceiling) {
+      ceiling_(ceiling),
+      saved_step_(last_step) {
   open_files(last_step);
 }
 
@@ -61,6 +72,8 @@ void StepLog::open_files(std::int64_t last_step) {
 
 void StepLog::go_back_to(std::int64_t step, const std::string& reason) {
   open_files(step);
+  saved_step_ = step;
+  last_save_.reset();
   printer_.print_apart(
       message_of(reason, "; goes back to step ", step, " and leaves those data out"));
 }
@@ -101,23 +114,15 @@ void StepLog::write(const LoggedStep& logged, nlohmann::json line) {
   if (!saves_.empty()) {
     line["checkpoints"] = std::exchange(saves_, {});
   }
-  write_metrics(line);
+  or_go_on([&] { metrics_->write(line); });
   printer_.print(progress_line(progress_of(logged)) + slow_ranks_text(logged.stragglers),
                  logged.step == config_.training.steps);
-}
-
-void StepLog::write_metrics(const nlohmann::json& line) {
-  try {
-    metrics_->write(line);
-  } catch (const Error& error) {
-    std::cerr << message_of("bam: ", error.what(), "; training goes on\n") << std::flush;
-  }
 }
 
 void StepLog::add_routing(std::int64_t step, const std::vector<LayerRouting>& routing,
                           RoutingLog::Step which) {
   if (routing_) {
-    routing_->add(step, routing, which);
+    or_go_on([&] { routing_->add(step, routing, which); });
   }
 }
 
@@ -126,6 +131,7 @@ void StepLog::note(const SaveReport& save, std::int64_t staging_bytes) {
   saves_.back()["staging_bytes"] = staging_bytes;
   if (save.failure.empty()) {
     last_save_ = save;
+    saved_step_ = save.step;
   } else {
     std::cerr << "bam: " + text_of(save, folder_) + "\n" << std::flush;
   }
@@ -143,16 +149,15 @@ void StepLog::print_replan(const Replan& replan, double seconds) {
 
 StepProgress StepLog::progress_of(const LoggedStep& logged) const {
   const std::int64_t left = config_.training.steps - logged.step;
-  return {
-      .step = logged.step,
-      .steps = config_.training.steps,
-      .loss = logged.report.loss,
-      .tokens_per_second = tokens_per_step(config_) / logged.seconds,
-      .flops_per_second = step_flops(config_) / logged.seconds,
-      .ceiling = ceiling_,
-      .hidden = hidden_share(logged),
-      .saved_step = last_save_ ? last_save_->step : 0,
-      .seconds_left = logged.seconds * static_cast<double>(left)};
+  return {.step = logged.step,
+          .steps = config_.training.steps,
+          .loss = logged.report.loss,
+          .tokens_per_second = tokens_per_step(config_) / logged.seconds,
+          .flops_per_second = step_flops(config_) / logged.seconds,
+          .ceiling = ceiling_,
+          .hidden = hidden_share(logged),
+          .saved_step = saved_step_,
+          .seconds_left = logged.seconds * static_cast<double>(left)};
 }
 
 }  // namespace bam

@@ -55,7 +55,6 @@ class StepLog {
 
  private:
   void open_files(std::int64_t last_step);
-  void write_metrics(const nlohmann::json& line);
   StepProgress progress_of(const LoggedStep& logged) const;
 
   const RunConfig& config_;
@@ -66,7 +65,8 @@ class StepLog {
   std::optional<MetricsLog> metrics_;
   std::optional<RoutingLog> routing_;  // absent where none is traced
   ProgressPrinter printer_;
-  std::optional<SaveReport> last_save_;  // that went well
+  std::int64_t saved_step_;              // of the newest checkpoint; 0: none
+  std::optional<SaveReport> last_save_;  // of this process, that went well and stands
   nlohmann::json saves_;                 // since the last line
 };
 

@@ -193,12 +193,13 @@ int TrainingRun::stop_diverged() {
 }
 
 std::optional<Replan> TrainingRun::better_placement() {
-  std::optional<Replan> better =
-      state_.replanning && saves_.is_due(state_.step) && state_.step < config_.training.steps
-          ? state_.replanning->better_than(trainer_.placement())
-          : std::nullopt;
+  if (!state_.replanning || !saves_.is_due(state_.step) || state_.step == config_.training.steps) {
+    return std::nullopt;
+  }
+  watch_.begin_slow_part("planning");
+  std::optional<Replan> better = state_.replanning->better_than(trainer_.placement());
   if (better) {
-    plan_.may_become(better->plan, better->placement);
+    plan_.may_become(better->plan, better->placement, trainer_.placement());
   }
   return better;
 }

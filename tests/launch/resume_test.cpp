@@ -63,6 +63,14 @@ TEST_F(Resume, WeightsAloneAreRefusedAndSaidHowToStartFrom) {
   expect_code(0, command(folder_ / "new", config, {"init_from=" + weights}));
 }
 
+TEST_F(Resume, OtherTrainableWeightsAreRefusedAsAnotherConfig) {
+  const std::string config = SmallWorld::get().expert_kv();
+  const fs::path run = folder_ / "run";
+  expect_code(0, command(run, config, {"training.trainable=ROUTERS_ONLY"}));
+  expect_refusal(command(run, config, {"training.trainable=ALL"}),
+                 {"training.trainable", "ROUTERS_ONLY", "ALL"}, "step-8");
+}
+
 TEST_F(Resume, WhereNoneIsWholeEveryOneIsNamed) {
   const std::string config = SmallWorld::get().dense();
   const fs::path run = folder_ / "run";
