@@ -52,7 +52,8 @@ class FullDisk : public testing::Test {
 
   ChildCommand command(const fs::path& out, int ranks = 2) const {
     return on_ranks(ranks,
-                    train(SmallWorld::get().expert_kv(), out, settings({"checkpoint.every=2"})));
+                    train(SmallWorld::get().expert_kv(), out,
+                          settings({"checkpoint.every=2", "training.routing_trace_every=2"})));
   }
   /// Where writes below `prefix` fail on one rank, from the `call`th on.
   Outcome with_full_disk(const std::string& prefix, int rank, int call) const {
@@ -134,6 +135,13 @@ TEST_F(FullDisk, ForTheLastCheckpoint_IsAnExitCodeOfItsOwn) {
 
 TEST_F(FullDisk, ForMetrics_TrainingGoesOn) {
   const Outcome outcome = with_full_disk("metrics.jsonl", 0, 6);
+  EXPECT_EQ(outcome.code, kDone) << outcome.err;
+  expect_told(outcome, "training goes on");
+  expect_checkpoints({6, 8});
+}
+
+TEST_F(FullDisk, ForTheRoutingTrace_TrainingGoesOn) {
+  const Outcome outcome = with_full_disk("routing.jsonl", 0, 2);
   EXPECT_EQ(outcome.code, kDone) << outcome.err;
   expect_told(outcome, "training goes on");
   expect_checkpoints({6, 8});
