@@ -88,7 +88,10 @@ std::string with_hash(const proto::Manifest& manifest) {
 
 void prune(const fs::path& folder, std::int64_t newest, const Retention& retention) {
   std::vector<std::int64_t> steps = steps_in(folder);
-  std::erase_if(steps, [&](std::int64_t step) { return step > newest; });
+  std::erase_if(steps, [&](std::int64_t step) {
+    const auto& not_counted = retention.not_counted;
+    return step > newest || std::ranges::find(not_counted, step) != not_counted.end();
+  });
   for (const std::int64_t step : steps_to_remove(steps, retention)) {
     remove_checkpoint(folder / step_folder(step));
   }

@@ -200,6 +200,7 @@ void CheckpointWriter::start_commit(std::vector<std::string> hashes) {
     answer.erase(0, 1);
   }
   start(Phase::kCommit, [this, hashes = std::move(hashes)] {
+    std::erase(plan_.retention.not_counted, info_.step);
     commit_draft(plan_.folder, layout_, info_, hashes, plan_.retention);
     return std::string();
   });

@@ -12,13 +12,13 @@ namespace bam {
 struct PrunePlan {
   std::vector<std::int64_t> kept;  // steps, ascending
   std::vector<std::int64_t> removed;
-  std::vector<std::int64_t> damaged;  // do not open as checkpoints; kept, and not counted
+  std::vector<std::int64_t> damaged;  // kept, and not counted
   std::int64_t bytes = 0;             // that go with the removed
 };
 
 /// Decides what `retention` keeps of the run's whole checkpoints, so that a damaged one never takes
-/// a good one's place; the one that `latest` names stays in any case. Throws BadInput where the
-/// folder holds no checkpoint.
+/// a good one's place: where any is to go, every byte of those that stay is read. The one that
+/// `latest` names stays in any case. Throws BadInput where the folder holds no checkpoint.
 PrunePlan plan_prune(const std::filesystem::path& run, const Retention& retention);
 
 /// Removes what the plan says, oldest first.

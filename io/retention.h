@@ -10,6 +10,8 @@ namespace bam {
 struct Retention {
   std::int64_t keep_last = 0;   // newest ones; 0: all
   std::int64_t keep_every = 0;  // multiples of this stay for ever; 0: none
+  std::vector<std::int64_t> not_counted =
+      {};  // steps of damaged ones: they stay, and take no place
 };
 
 /// The steps of the folders step-N in a run folder, ascending; whole or not.

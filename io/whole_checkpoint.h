@@ -18,8 +18,8 @@ std::vector<std::filesystem::path> checkpoints_to_try(const std::filesystem::pat
 
 /// Collective: the first of checkpoints_to_try of which every byte is as it was written; the ranks
 /// share the reading. None where the run has no checkpoint. `tell` is called on rank 0 with each
-/// refusal that another checkpoint makes good. Throws BadInput, with each one's refusal, where none is
-/// whole.
+/// refusal that another checkpoint makes good. Throws BadInput, with each one's refusal, where none
+/// is whole.
 std::optional<CheckpointReader> newest_whole_checkpoint(
     CheckpointPeers& peers, const std::filesystem::path& run,
     const std::function<void(const std::string&)>& tell);

@@ -47,8 +47,8 @@ bool is_moment(const json& data_set) {
   return !data_set["path"].get<std::string>().starts_with("/weights/");
 }
 
-/// Moments that the other side has, where this side, "shape_a" or "shape_b", has none at all: else
-/// 0.
+/// How many moments the other side has where `side`, "shape_a" or "shape_b", has none; 0 where it
+/// has some.
 std::size_t moments_beside_weights_alone(const json& data_sets, const char* side) {
   std::size_t absent = 0;
   for (const json& data_set : data_sets) {

@@ -71,13 +71,14 @@ const Verb& take_verb(std::vector<std::string>& words) {
     return kVerbs.front();
   }
   const auto found = std::ranges::find(kVerbs, words.front(), &Verb::name);
-  check_input(found != kVerbs.end(), words.front(), ": there is no such verb, and show takes one file; usage: ", kUsage);
+  check_input(found != kVerbs.end(), words.front(),
+              ": there is no such verb, and show takes one file; usage: ", kUsage);
   words.erase(words.begin());
   return *found;
 }
 
-/// Bytes of a file, or of a folder with all below it, as far as they can be seen: a run that goes on
-/// removes checkpoints meanwhile.
+/// Bytes of a file, or of a folder with all below it, as far as they can be seen: a run that goes
+/// on removes checkpoints meanwhile.
 std::int64_t bytes_of(const fs::path& path) {
   std::error_code ignored;
   const auto size_of = [&](const fs::directory_entry& entry) {
@@ -109,7 +110,8 @@ int inspect_command(std::span<const std::string> arguments) {
   CommandLine line{.usage = kUsage, .options = {}, .positional = {}};
   line.options.add_options()
       ("words", options::value(&words), "show (default): parameters, tokens seen, lineage; "
-       "verify: reads every byte, says which tiles are damaged; diff A B: fields and values that differ; lineage: the family tree; "
+       "verify: reads every byte, says which tiles are damaged; "
+       "diff A B: fields and values that differ; lineage: the family tree; "
        "tree: the data sets in the file. FILE: checkpoint or run folder; show reads configs too, "
        "tree any HDF5 file")
       ("json", "print JSON")

@@ -15,12 +15,13 @@ struct StepProgress {
   double tokens_per_second = 0;
   double flops_per_second = 0;
   double ceiling = 0;            // operations a second of all ranks together
-  std::optional<double> hidden;  // part of the exchange's time that compute covered, if any took place
+  std::optional<double> hidden;  // part of the exchange's time that compute covered, if any
   std::int64_t saved_step = 0;   // of the newest checkpoint; 0 or less: none
   double seconds_left = 0;
 };
 
-/// "step 120/400  loss 3.214  20.1k tokens/s  131 GFLOP/s (62 % of ceiling)  ... saved 100  left 0:43".
+/// "step 120/400  loss 3.214  20.1k tokens/s  131 GFLOP/s (62 % of ceiling)  ... saved 100
+/// left 0:43", in one line.
 std::string progress_line(const StepProgress& progress);
 
 /// "1:02:03" or "2:03".

@@ -4,8 +4,21 @@
 #include <utility>
 
 #include "io/checkpoint_state.h"
+#include "io/retention.h"
+#include "io/text_file.h"
 
 namespace bam {
+namespace {
+
+// Checkpoints that were refused when the run went on from one before them.
+std::vector<std::int64_t> steps_after(const std::filesystem::path& folder, std::int64_t step) {
+  std::vector<std::int64_t> steps =
+      is_folder(folder) ? steps_in(folder) : std::vector<std::int64_t>();
+  std::erase_if(steps, [&](std::int64_t other) { return other <= step; });
+  return steps;
+}
+
+}  // namespace
 
 RunSaves::RunSaves(Stream& stream, Communicator& world, const RunConfig& config,
                    const proto::RunConfig& text, const std::filesystem::path& folder, Tell tell)
@@ -27,7 +40,8 @@ bool RunSaves::open(Trainer& trainer) {
                                    .specs = trainer.store().specs(),
                                    .is_stored = stored_states(text_),
                                    .retention = {.keep_last = config_.keep_last,
-                                                 .keep_every = config_.keep_every}},
+                                                 .keep_every = config_.keep_every,
+                                                 .not_counted = steps_after(folder_, newest_)}},
                     owned_tiles(trainer.optimizer()), copies ? &stream_ : nullptr);
   } catch (const CannotSave& error) {
     if (rank_ == 0) {

@@ -22,6 +22,8 @@ class RunSaves {
   /// given outlives it.
   RunSaves(Stream& stream, Communicator& world, const RunConfig& config,
            const proto::RunConfig& text, const std::filesystem::path& folder, Tell tell);
+  RunSaves(const RunSaves&) = delete;  // the writer refers to peers_
+  RunSaves& operator=(const RunSaves&) = delete;
 
   /// Collective: makes ready to save the trainer's tiles as they lie now. Whether the disk has room
   /// for them; rank 0 says where it has not.

@@ -26,6 +26,8 @@ class TrainingRun {
   /// checkpoint do not fit each other; nothing is written until run().
   TrainingRun(Stream& stream, Communicator& world, const proto::RunConfig& config,
               const std::string& config_name, const std::filesystem::path& folder, RunWatch& watch);
+  TrainingRun(const TrainingRun&) = delete;  // its members refer to each other
+  TrainingRun& operator=(const TrainingRun&) = delete;
 
   /// Has this step recorded in `trace-rank-R.json` in the run's folder. Throws BadInput unless the
   /// run is still to train it.

@@ -17,11 +17,14 @@
 namespace bam {
 namespace {
 
+// 3 s: longer than an abort by rank 0 takes to end the others; after it they end by themselves.
 constexpr std::chrono::seconds kAbortPatience{3};
+// 1 ms between polls, and 2000 of them: 2 s, within which ranks refuse the same input. Polls are
+// counted, since time in which the whole job is stopped is to count as none.
+constexpr std::chrono::milliseconds kPause{1};
 constexpr int kRefusalPolls = 2000;
-constexpr std::chrono::milliseconds kPause{
-    1};  // between polls: time in which all is stopped is none
-constexpr std::chrono::milliseconds kForwarding{50};  // mpirun's, of what a rank has written
+// 50 ms: mpirun has then handed on what a rank has written.
+constexpr std::chrono::milliseconds kForwarding{50};
 
 void print(const std::string& who, const std::string& text) {
   std::cout << std::flush;

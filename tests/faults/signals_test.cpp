@@ -30,21 +30,41 @@ std::vector<pid_t> targets(Program& program, int ranks) {
   return program.children();
 }
 
+/// From when on the moment of the signal is drawn: from the start on it may come while the job
+/// starts, or after its end; once the job has taken a step it comes amid its steps.
+enum class From { kFirstStep, kStart };
+
+// So many steps, with their saves, take longer than these seconds on any machine.
+constexpr int kFewestSteps = 40;
+constexpr double kSecondsAmidSteps = 0.03;
+constexpr double kSecondsOfAStart = 1.5;
+
+/// `before`: the step that the job goes on from.
+void wait_for_moment(Program& program, const TrainingJob& job, std::int64_t before, From from,
+                     std::mt19937& random) {
+  if (from == From::kFirstStep) {
+    reaches_step(program, job, before + 1);
+  }
+  std::uniform_real_distribution<double> moment(
+      0, from == From::kFirstStep ? kSecondsAmidSteps : kSecondsOfAStart);
+  std::this_thread::sleep_for(std::chrono::duration<double>(moment(random)));
+}
+
 /// Stops the job by a signal to one of its processes after a moment drawn at random.
-void stop(const TrainingJob& job, int ranks, int number, Times times, std::mt19937& random,
-          FaultTally& tally) {
+void stop(const TrainingJob& job, int ranks, int number, Times times, From from,
+          std::mt19937& random, FaultTally& tally) {
   const std::int64_t before = job.checkpoint_step();
   Program program(job.command(ranks));
   const std::vector<pid_t> processes = targets(program, ranks);
-  std::uniform_real_distribution<double> moment(0, 1.5);
-  std::this_thread::sleep_for(std::chrono::duration<double>(moment(random)));
+  wait_for_moment(program, job, before, from, random);
   if (processes.empty() || !program.is_running()) {
     program.wait();
     return;
   }
   if (times == Times::kTwice) {
     kill(processes.back(), number);
-    std::this_thread::sleep_for(std::chrono::duration<double>(moment(random) / 100));
+    std::uniform_real_distribution<double> pause(0, 0.015);
+    std::this_thread::sleep_for(std::chrono::duration<double>(pause(random)));
   }
   const End end = end_after(program, processes.back(), number);
   const bool is_documented = end.outcome.code == 128 + number || end.outcome.code == kDone;
@@ -62,12 +82,13 @@ void stop(const TrainingJob& job, int ranks, int number, Times times, std::mt199
 
 void stop_until_done(int ranks, Times times, const char* injection) {
   FaultTally tally({.fault = "F15", .injection = injection, .goal = "one checkpoint, within 30 s"});
-  TrainingJob job(fault_trials(40, 1000) / ranks, kBusy);
+  TrainingJob job(fault_trials(kFewestSteps, 1000 / ranks), kBusy);
   std::mt19937 random(7);
   const int most = fault_trials(4, 200) / ranks;
   for (int i = 0; i < most && job.checkpoint_step() < job.steps(); ++i) {
     // mpirun kills its ranks at SIGTERM; one rank that gets it stops all.
-    stop(job, ranks, i % 2 == 0 ? SIGUSR1 : SIGTERM, times, random, tally);
+    stop(job, ranks, i % 2 == 0 ? SIGUSR1 : SIGTERM, times,
+         i % 4 < 2 ? From::kFirstStep : From::kStart, random, tally);
   }
   EXPECT_GT(tally.trials(), 0);
   expect_code(kDone, job.command(ranks));

@@ -19,6 +19,15 @@ void write_steps(const fs::path& run, const Steps& steps) {
   }
 }
 
+// Of a tensor, as opening the checkpoint does not see.
+void flip_a_bit(const fs::path& checkpoint) {
+  const CheckpointReader whole(checkpoint);
+  const auto at = static_cast<std::size_t>(whole.data_sets().at(0).offset());
+  std::string bytes = read_file(checkpoint / "data.h5");
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  write_file(checkpoint / "data.h5", bytes);
+}
+
 TEST(Retention, KeepsTheLastAndTheMultiples) {
   const Steps steps = {0, 3, 5, 6, 7, 9, 10};
   EXPECT_EQ(steps_to_remove(steps, {.keep_last = 2, .keep_every = 0}), (Steps{0, 3, 5, 6, 7}));
@@ -51,6 +60,17 @@ TEST(PruneRun, RemovesWhatThePlanSays) {
   prune_run(run.path(), plan);
   EXPECT_EQ(steps_in(run.path()), (Steps{3, 4, 6}));
   EXPECT_EQ(CheckpointReader(run.path()).step(), 6);
+}
+
+TEST(PruneRun, ADamagedByteTakesNoGoodOnesPlace) {
+  const TemporaryFolder run;
+  write_steps(run.path(), {1, 2, 3, 4});
+  flip_a_bit(run / "step-3");
+  flip_a_bit(run / "step-4");
+  const PrunePlan plan = plan_prune(run.path(), {.keep_last = 1, .keep_every = 0});
+  EXPECT_EQ(plan.removed, Steps{1});
+  EXPECT_EQ(plan.kept, Steps{2});
+  EXPECT_EQ(plan.damaged, (Steps{3, 4}));
 }
 
 TEST(PruneRun, ADamagedOneTakesNoGoodOnesPlace) {

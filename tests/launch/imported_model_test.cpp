@@ -86,7 +86,8 @@ TEST_F(ImportedModel, AWeightsOnlyCopyDoesAllButGoOn) {
   config_.mutable_training()->set_steps(4);
   const Ended resumed = train("", "copy");
   EXPECT_EQ(resumed.code, kBadInput);
-  EXPECT_NE(resumed.text.find("holds weights only (made by export)"), std::string::npos) << resumed.text;
+  EXPECT_NE(resumed.text.find("holds weights only (made by export)"), std::string::npos)
+      << resumed.text;
 }
 
 }  // namespace

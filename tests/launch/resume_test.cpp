@@ -71,6 +71,18 @@ TEST_F(Resume, OtherTrainableWeightsAreRefusedAsAnotherConfig) {
                  {"training.trainable", "ROUTERS_ONLY", "ALL"}, "step-8");
 }
 
+TEST_F(Resume, ACheckpointThatWasRefusedTakesNoGoodOnesPlace) {
+  const std::string config = SmallWorld::get().dense();
+  const fs::path run = folder_ / "run";
+  expect_code(0, command(run, config, {"checkpoint.every=4"}));
+  fs::resize_file(run / "step-8" / "data.h5", 1000);
+  expect_code(0, command(run, config, {"checkpoint.every=5", "training.steps=9"}));
+  for (const char* step : {"step-5", "step-8", "step-9"}) {
+    EXPECT_TRUE(fs::exists(run / step)) << step;
+  }
+  EXPECT_FALSE(fs::exists(run / "step-4"));
+}
+
 TEST_F(Resume, WhereNoneIsWholeEveryOneIsNamed) {
   const std::string config = SmallWorld::get().dense();
   const fs::path run = folder_ / "run";
