@@ -142,11 +142,7 @@ ParallelConfig parallel_of(const proto::ParallelConfig& in, const FieldCheck& fi
         field.whole<int>(in.slices_per_peer(), "parallel.slices_per_peer", 1, 1 << 16);
   }
   out.placement = in.placement();
-  out.expert_capacity_factor = in.expert_capacity_factor();
-  field.that(out.expert_capacity_factor == 0 ||
-                 (out.expert_capacity_factor >= 1 && std::isfinite(out.expert_capacity_factor)),
-             "parallel.expert_capacity_factor", out.expert_capacity_factor,
-             " where 0 or a number of at least 1 was expected");
+  out.expert_capacity_factor = capacity_factor_of(in, field);
   out.cuda_graphs = in.cuda_graphs();
   if (in.has_replan()) {
     out.replan = replan_of(in.replan(), field);
@@ -166,6 +162,14 @@ CheckpointConfig checkpoint_of(const proto::CheckpointConfig& in, const FieldChe
 }
 
 }  // namespace
+
+double capacity_factor_of(const proto::ParallelConfig& config, const FieldCheck& field) {
+  const double factor = config.expert_capacity_factor();
+  field.that(factor == 0 || (factor >= 1 && std::isfinite(factor)),
+             "parallel.expert_capacity_factor", factor,
+             " where 0 or a number of at least 1 was expected");
+  return factor;
+}
 
 proto::RunConfig read_run_config(const std::filesystem::path& path,
                                  std::span<const std::string> overrides) {

@@ -14,6 +14,8 @@
 
 namespace bam {
 
+class FieldCheck;
+
 /// One domain of a batch.
 struct DomainShare {
   std::string name;
@@ -101,6 +103,9 @@ RunConfig run_config_of(const proto::RunConfig& config, const std::string& sourc
 
 /// The same for the model alone.
 ModelConfig model_config_of(const proto::ModelConfig& config, const std::string& source);
+
+/// parallel.expert_capacity_factor: 0, or a number of at least 1.
+double capacity_factor_of(const proto::ParallelConfig& config, const FieldCheck& field);
 
 /// Reads a file that is either a RunConfig or a bare ModelConfig; of the latter only `model` is set
 /// in the answer. Throws BadInput as read_run_config does.

@@ -35,9 +35,10 @@ void add_device_option(options::options_description& description, std::string& n
 
 void add_device_options(options::options_description& description, DeviceRequest& request) {
   add_device_option(description, request.device);
-  description.add_options()("transport", options::value(&request.transport)->default_value("auto"),
-                            "what moves GPUs' tensors between ranks: nccl, mpi (by way of the host), "
-                            "or auto: NCCL where every rank has it");
+  description.add_options()(
+      "transport", options::value(&request.transport)->default_value("auto"),
+      "what moves GPUs' tensors between ranks: nccl, mpi (by way of the host), "
+      "or auto: NCCL where every rank has it");
 }
 
 DeviceKind device_named(const std::string& named) {
@@ -60,6 +61,8 @@ Workers workers_named(const MpiSession& session, const DeviceRequest& request) {
   if (request.device == "auto") {
     device = device_of_all(session, device);
   }
+  check_input(transport != Transport::kNccl || device == DeviceKind::kCuda,
+              "--transport nccl: the ranks are on CPUs");
   return {device, world_on(session, device, transport)};
 }
 

@@ -11,7 +11,7 @@ namespace bam {
 PlanInForce::PlanInForce(const RunConfig& config, int ranks,
                          const std::optional<StartPoint>& start) {
   std::string source = config.parallel.placement;
-  const bool goes_on = config.parallel.replan && start && start->resumes;
+  const bool goes_on = (config.parallel.replan || source.empty()) && start && start->resumes;
   const proto::Placement* kept = goes_on ? start->checkpoint.placement() : nullptr;
   if (kept != nullptr && kept->ranks() == ranks) {
     plan_ = *kept;

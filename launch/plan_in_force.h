@@ -14,9 +14,10 @@ namespace bam {
 /// Where a run's experts are, with the plan that says so.
 class PlanInForce {
  public:
-  /// The plan of the checkpoint that a run goes on from, if it places experts anew; else the one
-  /// that the config names; else none, and experts are dealt round-robin. `ranks` of an expert
-  /// group. Throws BadInput, naming file, field and value, where a plan does not fit the model.
+  /// The plan of the checkpoint that a run goes on from, if it places experts anew or its config
+  /// names none; else the one that the config names; else none, and experts are dealt round-robin.
+  /// A checkpoint's counts only on as many ranks of an expert group, `ranks`. Throws BadInput,
+  /// naming file, field and value, where a plan does not fit the model.
   PlanInForce(const RunConfig& config, int ranks, const std::optional<StartPoint>& start);
 
   /// As it is at the start.

@@ -46,7 +46,7 @@ RunShape run_shape_of(const proto::RunConfig& config, const std::string& source)
   const bool in_background = !checkpoint.has_in_background() || checkpoint.in_background();
   run.snapshots =
       checkpoint.every() > 0 && in_background ? Snapshots::kInBackground : Snapshots::kNone;
-  run.capacity_factor = config.parallel().expert_capacity_factor();
+  run.capacity_factor = capacity_factor_of(config.parallel(), field);
   return run;
 }
 

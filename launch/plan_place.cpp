@@ -128,9 +128,20 @@ ModelPlan planned(const PlaceRequest& request) {
     return plan_model(terms, std::move(loads));
   }
   const ModelPlan current = read_plan(request.from);
-  return naming("--from " + request.from, [&] {
-    return replan_model(current, terms, std::move(loads), request.moves);
-  });
+  return naming("--from " + request.from,
+                [&] { return replan_model(current, terms, std::move(loads), request.moves); });
+}
+
+// A plan is written over none of the files that it is made from, but over the plan before it.
+void check_is_no_input(const std::string& out, const PlaceRequest& request) {
+  std::vector<std::string> inputs = request.loads.ffn;
+  inputs.insert(inputs.end(), request.loads.attention.begin(), request.loads.attention.end());
+  inputs.insert(inputs.end(), {request.model, request.cluster});
+  for (const std::string& input : inputs) {
+    std::error_code differs;
+    check_input(out.empty() || !std::filesystem::equivalent(input, out, differs), "--out: ", out,
+                ": is what the plan is made from");
+  }
 }
 
 }  // namespace
@@ -140,6 +151,7 @@ int plan_place(std::span<const std::string> arguments) {
   if (!request) {
     return kDone;
   }
+  check_is_no_input(request->out, *request);
   const ModelPlan plan = planned(*request);
   json costs;
   if (!request->cluster.empty()) {

@@ -115,7 +115,8 @@ void StepLog::write(const LoggedStep& logged, nlohmann::json line) {
     line["checkpoints"] = std::exchange(saves_, {});
   }
   or_go_on([&] { metrics_->write(line); });
-  printer_.print(progress_line(progress_of(logged)) + slow_ranks_text(logged.stragglers),
+  printer_.print(progress_line(progress_of(logged)) + slow_ranks_text(logged.stragglers) +
+                     (report.has_overflow ? "  computed twice: experts had too little room" : ""),
                  logged.step == config_.training.steps);
 }
 

@@ -116,8 +116,16 @@ TEST_F(Plan, GoesFromARunsTraceIntoTheNextRun) {
   EXPECT_EQ(text_of(message_of_plan(read_plan(file("second")))),
             text_of(message_of_plan(read_plan(file("plan")))));
   const std::string text = expect_code(0, alone({"inspect", file("second")})).out;
-  EXPECT_NE(text.find("experts on 2 ranks, as planned: 8 slots a layer"), std::string::npos) << text;
+  EXPECT_NE(text.find("experts on 2 ranks, as planned: 8 slots a layer"), std::string::npos)
+      << text;
   expect_code(0, alone({"plan", "verify", file("second")}));
+  // Gone on with, it is as planned still.
+  expect_code(
+      0, on_ranks(2, train(small.expert_kv(), file("second"), settings({"training.steps=9"}))));
+  expect_code(0, alone({"plan", "verify", file("second")}));
+  expect_refusal(alone({"plan", "place", "--loads", file("first/routing.jsonl"), "--ranks", "2",
+                        "--out", file("first/routing.jsonl")}),
+                 {"--out: ", "is what the plan is made from"}, file("first"));
   expect_refusal(on_ranks(2, train(small.expert_kv(), file("out"), {"--plan", file("nowhere")})),
                  {"nowhere"}, file("out"));
 }
@@ -141,8 +149,9 @@ TEST_F(Plan, SaysWhereTheLimitOnMovesBinds) {
   place({"--ranks", "8", "--slots", "16"});
   const std::string later =
       written("later.csv", "4,132,40,90,104,56,39,61,73,165,86,183\n9,8,7,6,5,4,3,2,1,9,8,70\n");
-  const Words words = {"plan", "place", "--loads", later, "--ranks", "8",          "--slots",
-                       "16",   "--from", file("plan"), "--moves",    "1", "--out", file("moved")};
+  const Words words = {"plan",    "place",   "--loads", later,        "--ranks",
+                       "8",       "--slots", "16",      "--from",     file("plan"),
+                       "--moves", "1",       "--out",   file("moved")};
   const std::string table = expect_code(0, alone(words)).out;
   EXPECT_NE(table.find("limit on moves"), std::string::npos) << table;
   EXPECT_NE(table.find("of what they do under " + file("plan")), std::string::npos) << table;
@@ -153,8 +162,8 @@ TEST_F(Plan, SaysWhereTheLimitOnMovesBinds) {
 
 TEST_F(Plan, IsVerifiedAgainstADomainsTokens) {
   const auto of = [](const std::string& domain, const std::string& chosen) {
-    return R"({"layer":0,"kind":"ffn","domain":")" + domain + R"(","tokens":40,"chosen":)" + chosen +
-           R"(,"pairs":[]})";
+    return R"({"layer":0,"kind":"ffn","domain":")" + domain + R"(","tokens":40,"chosen":)" +
+           chosen + R"(,"pairs":[]})";
   };
   const std::string trace =
       written("routing.jsonl", R"({"step":4,"steps":4,"layers":[)" + of("law", "[30,10]") + "," +
@@ -263,8 +272,8 @@ TEST_F(Plan, CalibratesTheRanksItRunsOn) {
 
 TEST_F(Plan, KnowsClustersByName) {
   for (const char* name : {"dgx-h100", "dgx-a100", "hgx-h200", "two-cores"}) {
-    const Words words = {"plan", "layouts", SmallWorld::get().expert_kv(), "--cluster", name,
-                         "--json"};
+    const Words words = {"plan",      "layouts", SmallWorld::get().expert_kv(),
+                         "--cluster", name,      "--json"};
     const json found = json::parse(expect_code(0, alone(words)).out);
     EXPECT_GT(found["layouts"][0]["step"]["seconds"].get<double>(), 0) << name;
   }
