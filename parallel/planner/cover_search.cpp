@@ -1,7 +1,6 @@
 #include "parallel/planner/cover_search.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <numeric>
@@ -11,19 +10,36 @@ namespace {
 
 /// Part of the whole load: far above rounding, far below what placements differ by.
 constexpr double kRounding = 1e-10;
-constexpr std::size_t kMostExperts = 16;
-
-/// Experts named by a mask of digits, one after the other.
-template <class Visit>
-void each_expert(std::uint64_t members, Visit visit) {
-  while (members != 0) {
-    const int expert = std::countr_zero(members) / 4;
-    visit(expert);
-    members &= ~digits::mask(expert);
-  }
-}
 
 }  // namespace
+
+std::size_t CoverStateHash::operator()(const CoverState& state) const {
+  std::uint64_t hash = 0;
+  for (const std::uint64_t word : {state.copies, state.owed, state.ranks}) {
+    hash = (std::rotl(hash, 23) ^ word) * 0x9E3779B97F4A7C15ULL;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+bool has_room(const SmallProblem& problem, const std::vector<int>& least, const CoverState& state) {
+  int ranks = 0;
+  int slots = 0;
+  for (std::size_t kind = 0; kind < problem.classes.size(); ++kind) {
+    const int left = digits::at(state.ranks, static_cast<int>(kind));
+    ranks += left;
+    slots += left * problem.classes[kind].room.slots;
+  }
+  for (int expert = 0; expert < static_cast<int>(least.size()); ++expert) {
+    const int owed = digits::at(state.owed, expert);
+    const bool is_open = digits::at(state.copies, expert) == 0;
+    slots -= is_open ? least[static_cast<std::size_t>(expert)] : owed;
+    if (owed > ranks) {
+      return false;
+    }
+  }
+  return slots >= 0;
+}
 
 SmallProblem::SmallProblem(const PlacementProblem& problem)
     : speed(problem.total_speed()), rank_count(problem.rank_count()) {
@@ -71,15 +87,6 @@ std::vector<int> SmallProblem::least_copies(double time) const {
     least.push_back(std::max(1, static_cast<int>(std::ceil(load / (time * fastest)))));
   }
   return least;
-}
-
-std::size_t CoverSearch::StateHash::operator()(const State& state) const {
-  std::uint64_t hash = 0;
-  for (const std::uint64_t word : {state.copies, state.owed, state.ranks}) {
-    hash = (std::rotl(hash, 23) ^ word) * 0x9E3779B97F4A7C15ULL;
-    hash ^= hash >> 32;
-  }
-  return hash;
 }
 
 CoverSearch::CoverSearch(const SmallProblem& problem, const std::vector<std::vector<int>>& copies,
@@ -187,44 +194,6 @@ CoverSearch::Options CoverSearch::fitting(const Node& node, const Masks& masks) 
   return options;
 }
 
-/// The expert still to be placed that the fewest fillings hold.
-int CoverSearch::rarest(const Options& options, std::uint64_t done) const {
-  std::array<std::size_t, kMostExperts> uses{};
-  for (const auto& list : options) {
-    for (const Filling* filling : list) {
-      each_expert(filling->members, [&](int expert) { ++uses[static_cast<std::size_t>(expert)]; });
-    }
-  }
-  int rarest = -1;
-  for (int expert = 0; expert < static_cast<int>(least_.size()); ++expert) {
-    const bool is_left = (done & digits::mask(expert)) == 0;
-    if (is_left && (rarest < 0 || uses[static_cast<std::size_t>(expert)] <
-                                      uses[static_cast<std::size_t>(rarest)])) {
-      rarest = expert;
-    }
-  }
-  return rarest;
-}
-
-bool CoverSearch::has_room(const State& state) const {
-  int ranks = 0;
-  int slots = 0;
-  for (std::size_t kind = 0; kind < all_.size(); ++kind) {
-    const int left = digits::at(state.ranks, static_cast<int>(kind));
-    ranks += left;
-    slots += left * problem_.classes[kind].room.slots;
-  }
-  for (int expert = 0; expert < static_cast<int>(least_.size()); ++expert) {
-    const int owed = digits::at(state.owed, expert);
-    const bool is_open = digits::at(state.copies, expert) == 0;
-    slots -= is_open ? least_[static_cast<std::size_t>(expert)] : owed;
-    if (owed > ranks) {
-      return false;
-    }
-  }
-  return slots >= 0;
-}
-
 // Fills the ranks left; true when all experts are placed.
 bool CoverSearch::fill(const Node& node) {
   if (++steps_ > step_limit_) {
@@ -236,11 +205,12 @@ bool CoverSearch::fill(const Node& node) {
   if (std::popcount(masks.done) == bits) {
     return true;
   }
-  if (!has_room(node.state) || !seen_.insert(node.state).second) {
+  if (!has_room(problem_, least_, node.state) || !seen_.insert(node.state).second) {
     return false;
   }
   const Options options = fitting(node, masks);
-  const std::uint64_t wanted = digits::mask(rarest(options, masks.done));
+  const std::uint64_t wanted =
+      digits::mask(rarest(options, static_cast<int>(least_.size()), masks.done));
   for (std::size_t kind = 0; kind < options.size(); ++kind) {
     for (const Filling* filling : options[kind]) {
       if ((filling->members & wanted) != 0 && fill_one(node, masks, options, kind, *filling)) {

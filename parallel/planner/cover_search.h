@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <unordered_set>
@@ -34,6 +36,53 @@ struct SmallProblem {
   std::vector<int> least_copies(double time) const;
 };
 
+/// What a search that fills one rank after the other has decided: a digit an expert, and of ranks a
+/// digit a class.
+struct CoverState {
+  std::uint64_t copies = 0;  // an expert's copies; 0: not decided
+  std::uint64_t owed = 0;    // an expert's copies that are decided but not placed
+  std::uint64_t ranks = 0;   // a class's ranks that are not filled
+  bool operator==(const CoverState&) const = default;
+};
+struct CoverStateHash {
+  std::size_t operator()(const CoverState& state) const;
+};
+
+/// Whether the ranks that are not filled have slots for what is left, `least` copies of experts
+/// that are not decided.
+bool has_room(const SmallProblem& problem, const std::vector<int>& least, const CoverState& state);
+
+/// Experts named by a mask of digits, one after the other.
+template <class Visit>
+void each_expert(std::uint64_t members, Visit visit) {
+  while (members != 0) {
+    const int expert = std::countr_zero(members) / 4;
+    visit(expert);
+    members &= ~digits::mask(expert);
+  }
+}
+
+/// The expert, of `experts`, still to be placed that the fewest fillings hold. options [class].
+template <class AnyFilling>
+int rarest(const std::vector<std::vector<const AnyFilling*>>& options, int experts,
+           std::uint64_t done) {
+  std::array<std::size_t, 16> uses{};
+  for (const auto& list : options) {
+    for (const AnyFilling* filling : list) {
+      each_expert(filling->members, [&](int expert) { ++uses[static_cast<std::size_t>(expert)]; });
+    }
+  }
+  int rarest = -1;
+  for (int expert = 0; expert < experts; ++expert) {
+    const bool is_left = (done & digits::mask(expert)) == 0;
+    if (is_left && (rarest < 0 || uses[static_cast<std::size_t>(expert)] <
+                                      uses[static_cast<std::size_t>(rarest)])) {
+      rarest = expert;
+    }
+  }
+  return rarest;
+}
+
 /// Looks for placements faster than a given time by filling one rank after the other. Every rank
 /// must be nearly full for all load to fit, so that only fillings in a narrow range of loads come
 /// into question; the next one is always one of those that hold the expert for which the fewest are
@@ -59,15 +108,7 @@ class CoverSearch {
   using Options = std::vector<std::vector<const Filling*>>;  // [class]
 
   /// What is left to do on the way to a placement: digits of experts and of rank classes.
-  struct State {
-    std::uint64_t copies = 0;  // an expert's copies; 0: not decided
-    std::uint64_t owed = 0;    // an expert's copies that are decided but not placed
-    std::uint64_t ranks = 0;   // a class's ranks that are not filled
-    bool operator==(const State&) const = default;
-  };
-  struct StateHash {
-    std::size_t operator()(const State& state) const;
-  };
+  using State = CoverState;
   /// A state and what it leaves room for; both follow from the state.
   struct Node {
     State state;
@@ -85,8 +126,6 @@ class CoverSearch {
   int extra_copies(const Filling& filling, std::uint64_t open) const;
   bool fits(const Filling& filling, const Node& node, const Masks& masks) const;
   Options fitting(const Node& node, const Masks& masks);
-  int rarest(const Options& options, std::uint64_t done) const;
-  bool has_room(const State& state) const;
   bool fill(const Node& node);
   bool fill_one(const Node& node, const Masks& masks, const Options& options, std::size_t kind,
                 const Filling& filling);
@@ -104,7 +143,7 @@ class CoverSearch {
   std::vector<int> least_;                          // copies of each expert
   std::vector<std::vector<Filling>> listed_;        // [class]
   std::vector<std::vector<std::uint64_t>> chosen_;  // [class][rank filled] members
-  std::unordered_set<State, StateHash> seen_;
+  std::unordered_set<State, CoverStateHash> seen_;
 };
 
 }  // namespace bam

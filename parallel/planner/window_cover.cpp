@@ -1,7 +1,6 @@
 #include "parallel/planner/window_cover.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <functional>
 #include <numeric>
@@ -11,35 +10,16 @@ namespace {
 
 /// Part of the whole load: far above rounding, far below what placements differ by.
 constexpr double kRounding = 1e-10;
-constexpr std::size_t kMostExperts = 16;
 /// Steps of listing the fillings of a kind of rank.
 constexpr std::int64_t kMostFillings = std::int64_t{1} << 20;
 /// Times kept of states that were met.
 constexpr std::size_t kMostKept = std::size_t{1} << 23;
-
-template <class Visit>
-void each_expert(std::uint64_t members, Visit visit) {
-  while (members != 0) {
-    const int expert = std::countr_zero(members) / 4;
-    visit(expert);
-    members &= ~digits::mask(expert);
-  }
-}
 
 bool is_nowhere_above(const std::vector<double>& times, const std::vector<double>& others) {
   return std::equal(times.begin(), times.end(), others.begin(), std::less_equal<>());
 }
 
 }  // namespace
-
-std::size_t WindowCover::StateHash::operator()(const State& state) const {
-  std::uint64_t hash = 0;
-  for (const std::uint64_t word : {state.copies, state.owed, state.ranks}) {
-    hash = (std::rotl(hash, 23) ^ word) * 0x9E3779B97F4A7C15ULL;
-    hash ^= hash >> 32;
-  }
-  return hash;
-}
 
 WindowCover::WindowCover(const SmallProblem& problem, std::vector<double> least)
     : problem_(problem), times_{std::move(least), 0} {
@@ -224,44 +204,6 @@ WindowCover::Options WindowCover::fitting(const Node& node) {
   return options;
 }
 
-/// The expert still to be placed that the fewest fillings hold.
-int WindowCover::rarest(const Options& options, std::uint64_t done) const {
-  std::array<std::size_t, kMostExperts> uses{};
-  for (const auto& list : options) {
-    for (const WindowFilling* filling : list) {
-      each_expert(filling->members, [&](int expert) { ++uses[static_cast<std::size_t>(expert)]; });
-    }
-  }
-  int rarest = -1;
-  for (int expert = 0; expert < static_cast<int>(least_.size()); ++expert) {
-    const bool is_left = (done & digits::mask(expert)) == 0;
-    if (is_left && (rarest < 0 || uses[static_cast<std::size_t>(expert)] <
-                                      uses[static_cast<std::size_t>(rarest)])) {
-      rarest = expert;
-    }
-  }
-  return rarest;
-}
-
-bool WindowCover::has_room(const State& state) const {
-  int ranks = 0;
-  int slots = 0;
-  for (std::size_t kind = 0; kind < listed_.size(); ++kind) {
-    const int left = digits::at(state.ranks, static_cast<int>(kind));
-    ranks += left;
-    slots += left * problem_.classes[kind].room.slots;
-  }
-  for (int expert = 0; expert < static_cast<int>(least_.size()); ++expert) {
-    const int owed = digits::at(state.owed, expert);
-    const bool is_open = digits::at(state.copies, expert) == 0;
-    slots -= is_open ? least_[static_cast<std::size_t>(expert)] : owed;
-    if (owed > ranks) {
-      return false;
-    }
-  }
-  return slots >= 0;
-}
-
 // Fills the ranks left; true when all experts are placed.
 bool WindowCover::fill(const Node& node) {
   if (++steps_ > step_limit_) {
@@ -272,11 +214,11 @@ bool WindowCover::fill(const Node& node) {
   if (std::popcount(done) == 4 * static_cast<int>(least_.size())) {
     return true;
   }
-  if (!has_room(node.state) || !is_new(node)) {
+  if (!has_room(problem_, least_, node.state) || !is_new(node)) {
     return false;
   }
   const Options options = fitting(node);
-  const std::uint64_t wanted = digits::mask(rarest(options, done));
+  const std::uint64_t wanted = digits::mask(rarest(options, static_cast<int>(least_.size()), done));
   for (std::size_t kind = 0; kind < options.size(); ++kind) {
     for (const WindowFilling* filling : options[kind]) {
       if ((filling->members & wanted) != 0 && fill_one(node, options, kind, *filling)) {

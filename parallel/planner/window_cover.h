@@ -31,15 +31,7 @@ class WindowCover {
  private:
   using Options = std::vector<std::vector<const WindowFilling*>>;  // [class]
 
-  struct State {
-    std::uint64_t copies = 0;  // as in CoverSearch
-    std::uint64_t owed = 0;
-    std::uint64_t ranks = 0;
-    bool operator==(const State&) const = default;
-  };
-  struct StateHash {
-    std::size_t operator()(const State& state) const;
-  };
+  using State = CoverState;
   struct Node {
     State state;
     int spare = 0;              // copies that experts may still have beyond the least
@@ -58,8 +50,6 @@ class WindowCover {
   double together(const Node& node, std::size_t kind, const double* loads) const;
   int extra_copies(const WindowFilling& filling, std::uint64_t open) const;
   Options fitting(const Node& node);
-  int rarest(const Options& options, std::uint64_t done) const;
-  bool has_room(const State& state) const;
   bool fill(const Node& node);
   bool fill_one(const Node& node, const Options& options, std::size_t kind,
                 const WindowFilling& filling);
@@ -78,7 +68,7 @@ class WindowCover {
   std::vector<WindowFillings> listed_;              // [class]
   std::vector<std::vector<std::uint64_t>> chosen_;  // [class][rank filled] members
   std::size_t kept_ = 0;                            // numbers in seen_
-  std::unordered_map<State, std::vector<std::vector<double>>, StateHash> seen_;
+  std::unordered_map<State, std::vector<std::vector<double>>, CoverStateHash> seen_;
 };
 
 }  // namespace bam
