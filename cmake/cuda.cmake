@@ -9,6 +9,7 @@ set(BAM_CUDA_KERNELS
   attention.cu
   attention_backward.cu
   cross_entropy.cu
+  documents.cu
   elementwise.cu
   embedding.cu
   gates.cu
@@ -29,6 +30,10 @@ list(TRANSFORM BAM_CUDA_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/runtime/cuda/)
 set(BAM_CUDA_PRODUCTS library.cpp products.cpp)
 list(TRANSFORM BAM_CUDA_PRODUCTS PREPEND ${PROJECT_SOURCE_DIR}/runtime/cuda/)
 
+# What needs cuDNN's header.
+set(BAM_CUDNN_SOURCES cudnn.cpp flash_attention.cpp flash_graphs.cpp operation_graph.cpp)
+list(TRANSFORM BAM_CUDNN_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/runtime/cuda/)
+
 # The communicator that needs NCCL.
 set(BAM_NCCL_SOURCES nccl_backend.cpp nccl_job.cpp nccl_library.cpp)
 list(TRANSFORM BAM_NCCL_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/parallel/)
@@ -37,6 +42,7 @@ if(NOT BAM_CUDA MATCHES "^(AUTO|ON|OFF)$")
   message(FATAL_ERROR "BAM_CUDA=${BAM_CUDA} is none of AUTO, ON, OFF")
 endif()
 set(BAM_HAS_CUDA OFF)
+set(BAM_HAS_CUDNN OFF)
 set(BAM_HAS_NCCL OFF)
 if(BAM_CUDA STREQUAL "OFF")
   return()
@@ -58,12 +64,16 @@ if(BAM_NVCC AND version VERSION_GREATER_EQUAL BAM_CUDA_LEAST_VERSION)
   set(CMAKE_CUDA_STANDARD 20)
   find_package(CUDAToolkit REQUIRED)
   set(BAM_HAS_CUDA ON)
-  # Not part of every toolkit; only its header is needed to build.
+  # Not part of every toolkit; only their headers are needed to build.
+  find_path(BAM_CUDNN_INCLUDE_DIR cudnn_graph.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
   find_path(BAM_NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  if(BAM_CUDNN_INCLUDE_DIR)
+    set(BAM_HAS_CUDNN ON)
+  endif()
   if(BAM_NCCL_INCLUDE_DIR)
     set(BAM_HAS_NCCL ON)
   endif()
 elseif(BAM_CUDA STREQUAL "ON")
   message(FATAL_ERROR "BAM_CUDA=ON: no nvcc ${BAM_CUDA_LEAST_VERSION} or newer (found: ${BAM_NVCC} ${version}); name one with CUDACXX")
 endif()
-message(STATUS "GPUs: ${BAM_HAS_CUDA}, NCCL: ${BAM_HAS_NCCL}")
+message(STATUS "GPUs: ${BAM_HAS_CUDA}, cuDNN: ${BAM_HAS_CUDNN}, NCCL: ${BAM_HAS_NCCL}")

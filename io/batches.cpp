@@ -14,17 +14,15 @@ void check_domains(const std::vector<TrainingDomain>& domains, const BatchingOpt
   check_input(!domains.empty(), "data.domains: at least one domain is needed");
   check_input(options.sequence_length > 0, "data.sequence_length: expected more than 0, found ",
               options.sequence_length);
-  check_input(
-      options.micro_steps > 0 && options.sequences_per_step % options.micro_steps == 0,
-      "training.micro_steps: ", options.micro_steps, " does not divide sequences_per_step ",
-      options.sequences_per_step);
+  check_input(options.micro_steps > 0 && options.sequences_per_step % options.micro_steps == 0,
+              "training.micro_steps: ", options.micro_steps, " does not divide sequences_per_step ",
+              options.sequences_per_step);
   const TokenDataInfo& first = domains[0].data.info();
   for (const TrainingDomain& domain : domains) {
     const TokenDataInfo& info = domain.data.info();
     check_input(info.vocabulary == first.vocabulary && info.tokenizer_hash == first.tokenizer_hash,
-                domain.data.path().string(), ": made with another tokenizer (",
-                info.tokenizer_hash, ") than ", domains[0].data.path().string(), " (",
-                first.tokenizer_hash, ")");
+                domain.data.path().string(), ": made with another tokenizer (", info.tokenizer_hash,
+                ") than ", domains[0].data.path().string(), " (", first.tokenizer_hash, ")");
   }
 }
 
@@ -46,13 +44,43 @@ TrainingData::TrainingData(std::vector<TrainingDomain> domains, BatchingOptions 
       options_(options),
       order_(options_.seed, options_.sequences_per_step, windows_of(domains_, options_)) {}
 
-Batch TrainingData::batch(Stream& stream, std::int64_t step, std::int64_t micro_step,
-                          std::int64_t first, std::int64_t count,
-                          std::vector<std::int64_t> rank_sequences) const {
-  const std::int64_t length = options_.sequence_length;
+Draw TrainingData::draw(std::int64_t step, std::int64_t micro_step, std::int64_t sequence) const {
   const std::int64_t per_micro_step = options_.sequences_per_step / options_.micro_steps;
-  check(first >= 0 && count >= 0 && first + count <= per_micro_step, "sequences [", first, ", ",
-        first + count, ") of a micro-step of ", per_micro_step);
+  check(sequence >= 0 && sequence < per_micro_step, "sequence ", sequence, " of a micro-step of ",
+        per_micro_step);
+  return order_.draw(step, micro_step * per_micro_step + sequence);
+}
+
+void TrainingData::read(const Draw& draw, std::span<std::int32_t> window) const {
+  domains_[static_cast<std::size_t>(draw.domain)].data.read(
+      Split::kTrain, draw.window * options_.sequence_length, window);
+}
+
+std::vector<std::int64_t> TrainingData::rank_documents(std::int64_t step, std::int64_t micro_step,
+                                                       const BatchShare& share) const {
+  if (!options_.separate_documents) {
+    return share.rank_sequences;
+  }
+  const std::int32_t bos = domains_[0].data.info().bos;
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(options_.sequence_length));
+  std::vector<std::int64_t> documents;
+  std::int64_t sequence = share.group_first;
+  for (const std::int64_t count : share.rank_sequences) {
+    std::int64_t found = 0;
+    for (std::int64_t i = 0; i < count; ++i, ++sequence) {
+      read(draw(step, micro_step, sequence), tokens);
+      found += documents_in(tokens, bos, true);
+    }
+    documents.push_back(found);
+  }
+  return documents;
+}
+
+Batch TrainingData::batch(Stream& stream, std::int64_t step, std::int64_t micro_step,
+                          const BatchShare& share) const {
+  const std::int64_t length = options_.sequence_length;
+  const std::int64_t count = share.count;
+  check(count >= 0, count, " sequences");
   std::vector<std::int32_t> tokens(static_cast<std::size_t>(count * length));
   std::vector<std::int32_t> targets(tokens.size());
   std::vector<std::int32_t> document_starts(tokens.size());
@@ -60,9 +88,9 @@ Batch TrainingData::batch(Stream& stream, std::int64_t step, std::int64_t micro_
   std::vector<std::int32_t> window(static_cast<std::size_t>(length) + 1);
   const std::span<const std::int32_t> ids(window);
   for (std::int64_t i = 0; i < count; ++i) {
-    const Draw draw = order_.draw(step, micro_step * per_micro_step + first + i);
-    const TokenData& data = domains_[static_cast<std::size_t>(draw.domain)].data;
-    data.read(Split::kTrain, draw.window * length, window);
+    const Draw drawn = draw(step, micro_step, share.first + i);
+    const TokenData& data = domains_[static_cast<std::size_t>(drawn.domain)].data;
+    read(drawn, window);
     const auto rows = [&](std::vector<std::int32_t>& values) {
       return std::span(values).subspan(static_cast<std::size_t>(i * length),
                                        static_cast<std::size_t>(length));
@@ -71,7 +99,7 @@ Batch TrainingData::batch(Stream& stream, std::int64_t step, std::int64_t micro_
     fill_targets(ids.subspan(1), data.info().bos, rows(targets));
     fill_document_starts(ids.first(ids.size() - 1), data.info().bos, options_.separate_documents,
                          i * length, rows(document_starts));
-    domains.push_back(draw.domain);
+    domains.push_back(drawn.domain);
   }
   const Shape shape = {count * length};
   return {.sequences = count,
@@ -80,7 +108,8 @@ Batch TrainingData::batch(Stream& stream, std::int64_t step, std::int64_t micro_
           .targets = to_device(stream, shape, targets),
           .document_starts = to_device(stream, shape, document_starts),
           .domains = std::move(domains),
-          .rank_sequences = std::move(rank_sequences)};
+          .rank_sequences = share.rank_sequences,
+          .rank_documents = rank_documents(step, micro_step, share)};
 }
 
 std::int64_t TrainingData::scored_targets(std::int64_t step) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,9 @@ class TrainingData {
   /// Throws BadInput where the domains differ in vocabulary or tokenizer, or have too few tokens.
   TrainingData(std::vector<TrainingDomain> domains, BatchingOptions options);
 
-  /// Sequences [first, first + count) of a micro-step; `rank_sequences` as in Batch.
-  Batch batch(Stream& stream, std::int64_t step, std::int64_t micro_step, std::int64_t first,
-              std::int64_t count, std::vector<std::int64_t> rank_sequences) const;
+  /// A rank's sequences of a micro-step.
+  Batch batch(Stream& stream, std::int64_t step, std::int64_t micro_step,
+              const BatchShare& share) const;
   /// Targets scored in a whole step, over all ranks and micro-steps.
   std::int64_t scored_targets(std::int64_t step) const;
 
@@ -44,6 +45,12 @@ class TrainingData {
   const DataOrder& order() const { return order_; }
 
  private:
+  std::vector<std::int64_t> rank_documents(std::int64_t step, std::int64_t micro_step,
+                                           const BatchShare& share) const;
+  Draw draw(std::int64_t step, std::int64_t micro_step, std::int64_t sequence) const;
+  // Tokens that are inputs, and one more.
+  void read(const Draw& draw, std::span<std::int32_t> window) const;
+
   std::vector<TrainingDomain> domains_;
   BatchingOptions options_;
   DataOrder order_;

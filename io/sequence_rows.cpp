@@ -1,5 +1,7 @@
 #include "io/sequence_rows.h"
 
+#include <algorithm>
+
 #include "runtime/cross_entropy.h"
 
 namespace bam {
@@ -20,6 +22,10 @@ void fill_document_starts(std::span<const std::int32_t> tokens, std::int32_t bos
     }
     document_starts[i] = start;
   }
+}
+
+std::int64_t documents_in(std::span<const std::int32_t> tokens, std::int32_t bos, bool separate) {
+  return separate && !tokens.empty() ? 1 + std::ranges::count(tokens.subspan(1), bos) : 1;
 }
 
 }  // namespace bam

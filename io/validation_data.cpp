@@ -29,18 +29,39 @@ std::int64_t ValidationData::windows() const {
   return tokens_ == 0 ? 0 : (tokens_ - 1 + length_ - 1) / length_;
 }
 
+// Past the end of the stream there is BOS alone: it is never a target, and starts a document.
+std::vector<std::int32_t> ValidationData::tokens_of(std::int64_t window) const {
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(length_) + 1, data_.info().bos);
+  const std::int64_t begin = std::min(window * length_, tokens_);
+  const std::int64_t end = std::min(begin + length_ + 1, tokens_);
+  data_.read(Split::kValidation, begin,
+             std::span(ids).first(static_cast<std::size_t>(end - begin)));
+  return ids;
+}
+
+std::vector<std::int64_t> ValidationData::rank_documents(std::int64_t first,
+                                                         const BatchShare& share) const {
+  std::vector<std::int64_t> documents;
+  std::int64_t window = first + share.group_first;
+  for (const std::int64_t count : share.rank_sequences) {
+    std::int64_t found = 0;
+    for (std::int64_t i = 0; i < count; ++i, ++window) {
+      const std::vector<std::int32_t> ids = tokens_of(window);
+      found +=
+          documents_in(std::span(ids).first(ids.size() - 1), data_.info().bos, separate_documents_);
+    }
+    documents.push_back(found);
+  }
+  return documents;
+}
+
 void ValidationData::fill(std::int64_t window, std::int64_t first_row, Rows& out) const {
   const std::int32_t bos = data_.info().bos;
   const auto rows = [&](std::vector<std::int32_t>& values) {
     return std::span(values).subspan(static_cast<std::size_t>(first_row),
                                      static_cast<std::size_t>(length_));
   };
-  // Past the end of the stream there is BOS alone: it is never a target, and starts a document.
-  std::vector<std::int32_t> ids(static_cast<std::size_t>(length_) + 1, bos);
-  const std::int64_t begin = std::min(window * length_, tokens_);
-  const std::int64_t end = std::min(begin + length_ + 1, tokens_);
-  data_.read(Split::kValidation, begin,
-             std::span(ids).first(static_cast<std::size_t>(end - begin)));
+  const std::vector<std::int32_t> ids = tokens_of(window);
   const std::span<const std::int32_t> inputs(ids.data(), static_cast<std::size_t>(length_));
   std::ranges::copy(inputs, rows(out.tokens).begin());
   fill_targets(std::span<const std::int32_t>(ids).subspan(1), bos, rows(out.targets));
@@ -64,8 +85,10 @@ void ValidationData::find_documents(std::int64_t window, std::span<const std::in
   }
 }
 
-ValidationBatch ValidationData::batch(Stream& stream, std::int64_t first, std::int64_t count,
-                                      std::vector<std::int64_t> rank_sequences) const {
+ValidationBatch ValidationData::batch(Stream& stream, std::int64_t first_of_all,
+                                      const BatchShare& share) const {
+  const std::int64_t first = first_of_all + share.first;
+  const std::int64_t count = share.count;
   check(first >= 0 && count >= 0, "validation windows [", first, ", ", first + count, ")");
   const std::int64_t rows = count * length_;
   ValidationBatch out;
@@ -86,7 +109,8 @@ ValidationBatch ValidationData::batch(Stream& stream, std::int64_t first, std::i
                .targets = to_device(stream, {rows}, columns.targets),
                .document_starts = to_device(stream, {rows}, columns.document_starts),
                .domains = std::vector<int>(static_cast<std::size_t>(count), domain_),
-               .rank_sequences = std::move(rank_sequences)};
+               .rank_sequences = share.rank_sequences,
+               .rank_documents = rank_documents(first_of_all, share)};
   return out;
 }
 

@@ -25,10 +25,9 @@ class ValidationData {
                  bool separate_documents);
 
   std::int64_t windows() const;
-  /// Windows [first, first + count), the last one filled up; those past the end hold nothing that
-  /// is scored. `rank_sequences` as in Batch.
-  ValidationBatch batch(Stream& stream, std::int64_t first, std::int64_t count,
-                        std::vector<std::int64_t> rank_sequences) const;
+  /// A rank's share of the windows from `first` on, the last one filled up; those past the end hold
+  /// nothing that is scored.
+  ValidationBatch batch(Stream& stream, std::int64_t first, const BatchShare& share) const;
 
   /// Documents kept; their tokens, BOS included; their targets scored; their text's bytes.
   std::int64_t documents() const { return documents_; }
@@ -47,6 +46,9 @@ class ValidationData {
     std::vector<std::int32_t> document_starts;
   };
 
+  /// A window's tokens and the one after them.
+  std::vector<std::int32_t> tokens_of(std::int64_t window) const;
+  std::vector<std::int64_t> rank_documents(std::int64_t first, const BatchShare& share) const;
   /// One window's rows of a batch, from row `first_row`.
   void fill(std::int64_t window, std::int64_t first_row, Rows& out) const;
   void find_documents(std::int64_t window, std::span<const std::int32_t> targets,

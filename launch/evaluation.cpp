@@ -41,16 +41,12 @@ double DomainScore::loss() const {
 }
 
 DomainScore evaluate(Stream& stream, const Transformer& model, const ValidationData& data,
-                     Communicator& world, const Layout& layout,
-                     std::int64_t sequences_per_batch) {
+                     Communicator& world, const Layout& layout, std::int64_t sequences_per_batch) {
   std::vector<double> nll(static_cast<std::size_t>(data.documents()));
   std::vector<double> targets(nll.size());
   DomainScore score;
   for (std::int64_t first = 0; first < data.windows(); first += sequences_per_batch) {
-    const ValidationBatch batch =
-        data.batch(stream, first + layout.first_sequence(sequences_per_batch),
-                   layout.sequences(sequences_per_batch),
-                   layout.group_sequences(sequences_per_batch));
+    const ValidationBatch batch = data.batch(stream, first, layout.share(sequences_per_batch));
     Saved saved;
     model.forward(stream, batch.batch, Keep::kNothing, saved);
     add_losses(stream, batch, model.losses(stream, batch.batch, saved), nll);

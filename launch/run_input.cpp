@@ -35,9 +35,7 @@ std::int64_t RunInput::sequences_of_micro_step() const {
 }
 
 Batch RunInput::batch(Stream& stream, std::int64_t data_step, std::int64_t micro_step) {
-  const std::int64_t sequences = sequences_of_micro_step();
-  return data.batch(stream, data_step, micro_step, layout.first_sequence(sequences),
-                    layout.sequences(sequences), layout.group_sequences(sequences));
+  return data.batch(stream, data_step, micro_step, layout.share(sequences_of_micro_step()));
 }
 
 }  // namespace bam

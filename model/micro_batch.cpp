@@ -17,21 +17,21 @@ std::vector<int> first_experts(int count) {
   return experts;
 }
 
-// starts: document edges (n) of the sequences' rank.
+// starts: document edges (n) of the sequences' rank; documents: as in AttentionShape.
 SequenceRows rows_of(Stream& stream, const ModelConfig& config, std::int64_t length,
-                     ItemRange sequences, const Tensor& starts) {
+                     ItemRange sequences, const Tensor& starts, std::int64_t documents) {
   const std::int64_t first_row = sequences.begin * length;
   const std::int64_t rows = sequences.count() * length;
   std::vector<std::int32_t> positions(static_cast<std::size_t>(rows));
   for (std::size_t row = 0; row < positions.size(); ++row) {
     positions[row] = static_cast<std::int32_t>(static_cast<std::int64_t>(row) % length);
   }
-  return {.shape = {sequences.count(), length, config.n_heads, config.n_kv_heads,
-                    config.head_dim()},
-          .positions = to_device(stream, {rows}, positions),
-          .rows = ascending(stream, 0, rows),
-          .document_starts =
-              shifted(stream, starts.slice(first_row, first_row + rows), -first_row)};
+  return {
+      .shape = {sequences.count(), length, config.n_heads, config.n_kv_heads, config.head_dim(),
+                documents},
+      .positions = to_device(stream, {rows}, positions),
+      .rows = ascending(stream, 0, rows),
+      .document_starts = shifted(stream, starts.slice(first_row, first_row + rows), -first_row)};
 }
 
 // The document edges of every rank of the group, this one's included.
@@ -44,13 +44,23 @@ std::vector<Tensor> shared_edges(Stream& stream, const Batch& batch, Exchange& e
       edges.push_back(batch.document_starts);
       continue;
     }
-    const std::int64_t rows = batch.rank_sequences.at(static_cast<std::size_t>(peer)) * batch.length;
+    const std::int64_t rows =
+        batch.rank_sequences.at(static_cast<std::size_t>(peer)) * batch.length;
     edges.emplace_back(stream, Shape{rows}, DType::kInt32);
     sends.push_back({peer, batch.document_starts});
     receives.push_back({peer, edges.back()});
   }
   exchange.start(stream, std::move(sends), std::move(receives)).wait(stream);
   return edges;
+}
+
+// In some of a rank's sequences, as in AttentionShape.
+std::int64_t documents_of(const Batch& batch, std::size_t rank, std::int64_t sequences) {
+  if (batch.rank_documents.empty()) {
+    return 0;
+  }
+  const std::int64_t all = batch.rank_documents.at(rank);
+  return all == batch.rank_sequences.at(rank) ? sequences : all;
 }
 
 // Lays out the routes of one micro-batch, one at a time.
@@ -70,8 +80,8 @@ class RouteMaker {
     const AttentionDivision division(experts, batch_.rank_sequences);
     AttentionRoute route;
     for (const SequencePart& part : division.between(rank_, rank_, 1)) {
-      route.own.push_back({part.sequences.begin * batch_.length,
-                           part.sequences.end * batch_.length, attention_part(rank_, part)});
+      route.own.push_back({part.sequences.begin * batch_.length, part.sequences.end * batch_.length,
+                           attention_part(rank_, part)});
     }
     for (int distance = 1; distance < ranks_; ++distance) {
       add_steps(division, distance, route.ring);
@@ -81,8 +91,9 @@ class RouteMaker {
 
  private:
   AttentionPart attention_part(int source, const SequencePart& part) const {
-    return {rows_of(stream_, config_, batch_.length, part.sequences,
-                    edges_[static_cast<std::size_t>(source)]),
+    const auto rank = static_cast<std::size_t>(source);
+    return {rows_of(stream_, config_, batch_.length, part.sequences, edges_[rank],
+                    documents_of(batch_, rank, part.sequences.count())),
             part.experts};
   }
 
@@ -136,8 +147,10 @@ MicroBatch at_home(const ModelConfig& config, SequenceRows rows, std::vector<int
 MicroBatch lay_out(Stream& stream, const ModelConfig& config, const Batch& batch,
                    const Placement& placement, Exchange& exchange, int slices_per_peer) {
   if (!config.has_attention_experts()) {
+    const auto rank = static_cast<std::size_t>(exchange.rank());
     return at_home(config,
-                   rows_of(stream, config, batch.length, {0, batch.sequences}, batch.document_starts),
+                   rows_of(stream, config, batch.length, {0, batch.sequences},
+                           batch.document_starts, documents_of(batch, rank, batch.sequences)),
                    first_experts(1));
   }
   const RouteMaker maker(stream, config, batch, exchange, slices_per_peer);

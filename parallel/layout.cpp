@@ -45,4 +45,12 @@ std::vector<std::int64_t> Layout::group_sequences(std::int64_t total) const {
   return sequences;
 }
 
+BatchShare Layout::share(std::int64_t total) const {
+  const int group = rank_ / expert_parallel() * expert_parallel();
+  return {.first = first_sequence(total),
+          .count = sequences(total),
+          .group_first = first_dealt_to(group, ranks_, total),
+          .rank_sequences = group_sequences(total)};
+}
+
 }  // namespace bam

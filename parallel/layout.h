@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/batch.h"
 #include "parallel/communicator.h"
 
 namespace bam {
@@ -30,6 +31,8 @@ class Layout {
   std::int64_t first_sequence(std::int64_t total) const;
   /// Those of every rank of this rank's expert-parallel group.
   std::vector<std::int64_t> group_sequences(std::int64_t total) const;
+  /// All of these.
+  BatchShare share(std::int64_t total) const;
 
  private:
   int rank_;

@@ -19,7 +19,8 @@ class RepeatedMicroStep {
   };
 
   /// Begins a micro-step; returns whether saved() and batch() are to be used for it: not for the
-  /// first of a kind, which finds out what libraries need, and lets go of other kinds' record.
+  /// first of a kind, which finds out what libraries need, and lets go of other kinds' record. A
+  /// record serves batches of as many documents as its own, or fewer.
   bool begin(Stream& stream, const Batch& batch, const Kind& kind);
 
   /// Lets go of the record, and of its memory.

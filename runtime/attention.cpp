@@ -35,6 +35,25 @@ void check_places(const AttentionShape& shape, const Tensor& query_rows,
   }
 }
 
+// That there are no more documents than is said, one after the other.
+void check_documents(const AttentionShape& shape, const Tensor& document_starts) {
+  if (shape.documents == 0 || !document_starts.is_on_host()) {
+    return;
+  }
+  const std::span<const std::int32_t> starts = document_starts.span<std::int32_t>();
+  std::int64_t found = 0;
+  for (std::int64_t row = 0; row < shape.keys(); ++row) {
+    const std::int32_t start = starts[static_cast<std::size_t>(row)];
+    const bool goes_on =
+        row % shape.length != 0 && start == starts[static_cast<std::size_t>(row - 1)];
+    check(start == row || goes_on, "attention: key row ", row, " is of a document that starts at ",
+          start, ", and the row before it is not");
+    found += start == row ? 1 : 0;
+  }
+  check(found <= shape.documents, "attention: ", found, " documents instead of at most ",
+        shape.documents);
+}
+
 /// Products of a query's and a key's element, were each to see half of its sequence.
 double attended(const AttentionShape& shape, const Tensor& query_rows) {
   return 0.5 * static_cast<double>(query_rows.elements() * shape.length * shape.heads *
@@ -50,6 +69,7 @@ void check_inputs(const AttentionShape& shape, const Tensor& q, const Tensor& k,
   check_matrix(k, q.dtype(), shape.keys(), shape.kv_heads * shape.head_dim, "k");
   check_matrix(v, q.dtype(), shape.keys(), shape.kv_heads * shape.head_dim, "v");
   check_places(shape, query_rows, document_starts);
+  check_documents(shape, document_starts);
 }
 
 }  // namespace

@@ -12,6 +12,9 @@ struct AttentionShape {
   std::int64_t heads;
   std::int64_t kv_heads;  // divides heads; query head h reads key head h / (heads / kv_heads)
   std::int64_t head_dim;
+  // Documents in all sequences, at most; as many as sequences: each is one. 0: not known, or what
+  // queries see is no document's. Nothing but speed depends on it.
+  std::int64_t documents = 0;
 
   std::int64_t keys() const { return sequences * length; }
 };

@@ -10,6 +10,8 @@ std::string obstacle_to(DeviceKind kind) {
   return kind == DeviceKind::kCuda ? cuda::obstacle() : std::string();
 }
 
+std::string obstacle_to_cudnn() { return cuda::obstacle_to_cudnn(); }
+
 int gpu_count() { return cuda::device_count(); }
 
 void use_gpu(int index) { cuda::use_device(index); }

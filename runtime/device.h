@@ -15,6 +15,9 @@ std::string_view name_of(DeviceKind kind);
 /// Why this process cannot compute there, as in "built without CUDA"; empty if it can.
 std::string obstacle_to(DeviceKind kind);
 
+/// Why attention on this process's GPU does without cuDNN; empty where cuDNN computes what it can.
+std::string obstacle_to_cudnn();
+
 /// GPUs that this process sees.
 int gpu_count();
 /// Has the calling thread compute on this one of them from now on.

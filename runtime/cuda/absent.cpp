@@ -11,6 +11,8 @@ namespace {
 
 std::string obstacle() { return "built without CUDA"; }
 
+std::string obstacle_to_cudnn() { return obstacle(); }
+
 int device_count() { return 0; }
 void use_device(int /*index*/) { refuse(); }
 std::string device_address() { refuse(); }

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "runtime/cuda/attention.cuh"
+#include "runtime/cuda/flash_attention.h"
 #include "runtime/cuda/kernels.h"
 
 namespace bam::cuda {
@@ -182,6 +183,10 @@ AttentionCall call_of(Stream& stream, const AttentionShape& shape, const Tensor&
 void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, const Tensor& k,
                const Tensor& v, const Tensor& query_rows, const Tensor& document_starts,
                const Tensor& out, const Tensor& log_sums) {
+  if (stream.queue().flash_attention().forward(stream, shape, q, k, v, query_rows, document_starts,
+                                               out, log_sums)) {
+    return;
+  }
   const AttentionCall call = call_of(stream, shape, query_rows, document_starts, {&q, &k, &v});
   with_float_type(q.dtype(), [&]<class T>(T) {
     with_head_dim(shape.head_dim, [&]<int kDim>(std::integral_constant<int, kDim>) {

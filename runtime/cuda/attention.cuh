@@ -1,14 +1,9 @@
 #pragma once
 
-// What attention forward and backward share.
-//
-// Why not cuDNN's fused attention: a query here has its own first key (its document's), and under
-// sparse routing only some rows are queries, at their own positions, so that a query's last key is
-// neither its row nor a fixed distance from it. cuDNN 9.19's operation takes lengths of sequences
-// and masks of whole blocks; documents would have to become ragged sequences, laid out on the host
-// for every batch, and sparse queries have no form at all. It has no fp32, and is described by a
-// graph of some forty descriptors that cuDNN takes or refuses at run time: not to be written
-// without a GPU.
+// What attention forward and backward share: kernels of our own, for all that cuDNN's are not asked
+// for (runtime/cuda/flash_attention.h). Those know whole sequences and documents in bf16; here a
+// query has its own first key, and under sparse routing only some rows are queries, at their own
+// positions, so that its last key is neither its row nor a fixed distance from it.
 
 #include "runtime/attention.h"
 #include "runtime/cuda/tiles.cuh"

@@ -1,4 +1,5 @@
 #include "runtime/cuda/attention.cuh"
+#include "runtime/cuda/flash_attention.h"
 #include "runtime/cuda/kernels.h"
 
 namespace bam::cuda {
@@ -209,6 +210,10 @@ void attention_backward(Stream& stream, const AttentionShape& shape, const Tenso
                         const Tensor& k, const Tensor& v, const Tensor& query_rows,
                         const Tensor& document_starts, const Tensor& out, const Tensor& log_sums,
                         const Tensor& d_out, const Tensor& dq, const Tensor& dk, const Tensor& dv) {
+  if (stream.queue().flash_attention().backward(stream, shape, q, k, v, query_rows, document_starts,
+                                                out, log_sums, d_out, dq, dk, dv)) {
+    return;
+  }
   const AttentionCall call =
       call_of(stream, shape, query_rows, document_starts, {&q, &k, &v, &d_out});
   const Tensor shifts(stream, log_sums.shape(), DType::kFloat32);

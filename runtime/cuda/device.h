@@ -24,6 +24,9 @@ class Graph;
 /// Why this process cannot use a GPU; empty if it can.
 std::string obstacle();
 
+/// Why attention does without cuDNN (runtime/cuda/flash_attention.h); empty if it does not.
+std::string obstacle_to_cudnn();
+
 /// GPUs that this process sees.
 int device_count();
 /// Has the calling thread compute on this one of them from now on.

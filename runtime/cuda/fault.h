@@ -16,6 +16,7 @@ struct Fault {
     kRow,
     kQueryRow,
     kDocument,
+    kDocuments,
   };
   int kind = kNone;
   int value = 0;

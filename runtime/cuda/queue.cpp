@@ -6,6 +6,7 @@
 #include <new>
 
 #include "runtime/cuda/check_cuda.h"
+#include "runtime/cuda/flash_attention.h"
 #include "runtime/cuda/graph.h"
 #include "runtime/cuda/grouped_products.h"
 #include "runtime/cuda/products.h"
@@ -27,6 +28,8 @@ const char* name_of(int kind) {
       return "attention: query's row";
     case Fault::kDocument:
       return "attention: document's start in its sequence";
+    case Fault::kDocuments:
+      return "attention: number of documents";
     default:
       return "row";
   }
@@ -43,7 +46,8 @@ T* pinned(std::size_t bytes) {
 
 Queue::Queue(Urgency urgency)
     : products_(std::make_unique<Products>()),
-      grouped_products_(std::make_unique<GroupedProducts>()) {
+      grouped_products_(std::make_unique<GroupedProducts>()),
+      flash_attention_(std::make_unique<FlashAttention>()) {
   int least = 0;
   int most = 0;
   check_cuda(cudaDeviceGetStreamPriorityRange(&least, &most), "cudaDeviceGetStreamPriorityRange");
@@ -65,9 +69,11 @@ Queue::~Queue() {
   if (std::uncaught_exceptions() > 0) {
     static_cast<void>(products_.release());
     static_cast<void>(grouped_products_.release());
+    static_cast<void>(flash_attention_.release());
     return;
   }
   cudaStreamSynchronize(handle_);
+  flash_attention_.reset();
   grouped_products_.reset();
   products_.reset();
   for (Half& half : halves_) {

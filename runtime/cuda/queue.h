@@ -10,6 +10,7 @@
 
 namespace bam::cuda {
 
+class FlashAttention;
 class Graph;
 class GroupedProducts;
 class Products;
@@ -25,6 +26,7 @@ class Queue {
   cudaStream_t handle() const { return handle_; }
   Products& products() { return *products_; }
   GroupedProducts& grouped_products() { return *grouped_products_; }
+  FlashAttention& flash_attention() { return *flash_attention_; }
   /// For kernels to write to; the host's own memory.
   Fault* fault() const { return fault_; }
 
@@ -60,6 +62,7 @@ class Queue {
   Graph* graph_ = nullptr;  // being recorded
   std::unique_ptr<Products> products_;
   std::unique_ptr<GroupedProducts> grouped_products_;
+  std::unique_ptr<FlashAttention> flash_attention_;
 };
 
 }  // namespace bam::cuda

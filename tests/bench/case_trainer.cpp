@@ -19,7 +19,8 @@ Batch made_batch(Stream& stream, const BenchCase& each, const Layout& layout) {
               .targets = Tensor(stream, {rows}, DType::kInt32),
               .document_starts = Tensor(stream, {rows}, DType::kInt32),
               .domains = std::vector<int>(static_cast<std::size_t>(count)),
-              .rank_sequences = layout.group_sequences(each.sequences)};
+              .rank_sequences = layout.group_sequences(each.sequences),
+              .rank_documents = layout.group_sequences(each.sequences)};
   const Random random(1, "bench");
   const auto token = [&](std::int64_t i) {
     const double drawn = random.uniform(static_cast<std::uint64_t>(first * each.length + i));

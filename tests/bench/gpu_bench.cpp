@@ -20,6 +20,8 @@ int run(DeviceKind kind, BenchSize size) {
     std::cout << "skipped: " << obstacle << std::endl;
     return 77;
   }
+  const std::string missing = obstacle_to_cudnn();
+  std::cout << (missing.empty() ? "cuDNN: found" : "cuDNN: none: " + missing) << std::endl;
   GpuTable table(kind, size);
   table.measure_ceilings();
   kernel_lines(table);

@@ -73,27 +73,32 @@ void expert_lines(GpuTable& table, std::int64_t experts) {
   });
 }
 
-void attention_lines(GpuTable& table) {
+// Of sequences cut into so many documents each; whether cuDNN is asked for them.
+void attention_lines(GpuTable& table, const char* name, const char* backward_name, std::int64_t cut,
+                     bool is_known) {
   const std::int64_t sequences = std::max<std::int64_t>(1, table.scaled(kTokens / kLength));
-  const std::int64_t length = table.scaled(kTokens) / sequences;
-  const AttentionShape shape{sequences, length, 18, 6, 128};
+  const std::int64_t length = table.scaled(kTokens) / sequences / cut * cut;
+  AttentionShape shape{sequences, length, 18, 6, 128};
+  shape.documents = is_known ? sequences * cut : 0;
   const std::int64_t n = shape.keys();
   Stream& stream = table.stream();
   const Tensor q = table.values({n, kWidth}, kBf16);
   const Tensor k = table.values({n, 6 * 128}, kBf16);
   const Tensor v = table.values({n, 6 * 128}, kBf16);
   const Tensor places = numbers(table, n, [](std::int64_t i) { return i; });
-  const Tensor documents = numbers(table, n, [&](std::int64_t i) { return i / length * length; });
+  const std::int64_t document = length / cut;
+  const Tensor documents =
+      numbers(table, n, [&](std::int64_t i) { return i / document * document; });
   const Tensor out(stream, {n, kWidth}, kBf16);
   const Tensor log_sums(stream, {n, 18}, kFp32);
   const Tensor dq(stream, q.shape(), kBf16);
   const Tensor dk(stream, k.shape(), kBf16);
   const Tensor dv(stream, v.shape(), kBf16);
-  const double pairs = static_cast<double>(sequences * length * (length + 1) / 2);
+  const double pairs = static_cast<double>(n * (document + 1) / 2);
   const double count = 4.0 * pairs * static_cast<double>(kWidth);
-  table.operations("attention (causal half counted)", count,
+  table.operations(name, count,
                    [&] { attention(stream, shape, q, k, v, places, documents, out, log_sums); });
-  table.operations("attention backward (5 products)", 2.5 * count, [&] {
+  table.operations(backward_name, 2.5 * count, [&] {
     attention_backward(stream, shape, q, k, v, places, documents, out, log_sums, out, dq, dk, dv);
   });
 }
@@ -195,7 +200,10 @@ void kernel_lines(GpuTable& table) {
   product(table, "attention out, 8192 tokens", n, kWidth, kWidth);
   expert_lines(table, 4);
   expert_lines(table, 16);
-  attention_lines(table);
+  attention_lines(table, "attention, cuDNN", "attention backward, cuDNN", 1, true);
+  attention_lines(table, "attention, own", "attention backward, own", 1, false);
+  attention_lines(table, "4 documents each, cuDNN", "4 documents backward, cuDNN", 4, true);
+  attention_lines(table, "4 documents each, own", "4 documents backward, own", 4, false);
   norm_lines(table);
   activation_lines(table);
   rope_lines(table);

@@ -56,6 +56,7 @@ class StepBench {
             to_device(stream_, shape, tokens),
             to_device(stream_, shape, starts),
             std::vector<int>(kSequences),
+            {kSequences},
             {kSequences}};
   }
 

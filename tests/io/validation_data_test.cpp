@@ -34,7 +34,7 @@ TEST_F(ValidationDataTest, EveryTokenButBos_IsScoredOnceInOrder) {
     Ids scored;
     std::vector<std::int64_t> targets_of(4);
     for (std::int64_t window = 0; window < data.windows() + 2; ++window) {  // two hold nothing
-      const ValidationBatch rows = data.batch(stream_, window, 1, {1});
+      const ValidationBatch rows = data.batch(stream_, window, {0, 1, 0, {1}});
       const auto targets = rows.batch.targets.span<std::int32_t>();
       for (std::size_t i = 0; i < targets.size(); ++i) {
         EXPECT_EQ(targets[i] == kNotScored, rows.documents[i] == -1);
@@ -56,13 +56,16 @@ TEST_F(ValidationDataTest, Batch_HasDocumentStartsAndFilling) {
   EXPECT_EQ(data.tokens(), 7);
   EXPECT_EQ(data.bytes(), 30);
   EXPECT_EQ(data.windows(), 2);
-  const ValidationBatch rows = data.batch(stream_, 0, 2, {2});
+  const ValidationBatch rows = data.batch(stream_, 0, {0, 2, 0, {2}});
   const auto tokens = rows.batch.tokens.span<std::int32_t>();
   EXPECT_EQ(Ids(tokens.begin(), tokens.end()), (Ids{1, 10, 11, 12, 2, 1, 2, 1, 1, 1}));
   const auto starts = rows.batch.document_starts.span<std::int32_t>();
   EXPECT_EQ(Ids(starts.begin(), starts.end()), (Ids{0, 0, 0, 0, 0, 5, 5, 7, 8, 9}));
   EXPECT_EQ(rows.documents, (std::vector<std::int64_t>{0, 0, 0, 0, -1, 1, -1, -1, -1, -1}));
   EXPECT_EQ(rows.batch.domains, (std::vector<int>{3, 3}));
+  EXPECT_EQ(rows.batch.rank_documents, (std::vector<std::int64_t>{5}));
+  EXPECT_EQ(data.batch(stream_, 0, {0, 1, 0, {1, 1}}).batch.rank_documents,
+            (std::vector<std::int64_t>{1, 4}));
 }
 
 TEST_F(ValidationDataTest, NoTokensWanted_KeepsNoDocuments) {

@@ -65,6 +65,7 @@ class WholeSequences {
                 {stream_, {rows}, DType::kInt32},
                 {stream_, {rows}, DType::kInt32},
                 {0},
+                {1},
                 {1}};
     std::ranges::copy(tokens, batch.tokens.data<std::int32_t>());
     std::ranges::fill(batch.targets.span<std::int32_t>(), 0);

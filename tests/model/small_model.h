@@ -53,7 +53,8 @@ inline Batch random_batch(Stream& stream, const ModelConfig& config, std::int64_
           .targets = to_device(stream, {n}, targets),
           .document_starts = to_device(stream, {n}, starts),
           .domains = std::vector<int>(static_cast<std::size_t>(sequences)),
-          .rank_sequences = {sequences}};
+          .rank_sequences = {sequences},
+          .rank_documents = {2 * sequences}};
 }
 
 /// A model of one rank with its weights and gradients.

@@ -51,7 +51,8 @@ Batch markov_batch(Stream& stream, std::int64_t vocabulary, std::int64_t step) {
               .targets = Tensor(stream, {n}, DType::kInt32),
               .document_starts = Tensor(stream, {n}, DType::kInt32),
               .domains = std::vector<int>(static_cast<std::size_t>(kSequences)),
-              .rank_sequences = {kSequences}};
+              .rank_sequences = {kSequences},
+              .rank_documents = {kSequences}};
   for (std::int64_t s = 0; s < kSequences; ++s) {
     const Random random(static_cast<std::uint64_t>(step), std::to_string(s));
     std::int64_t token = source.first(random, 0);

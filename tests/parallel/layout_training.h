@@ -37,7 +37,11 @@ inline Batch part_of(Stream& stream, const Batch& whole, std::int64_t first, std
              .targets = rows(whole.targets),
              .document_starts = rows(whole.document_starts),
              .domains = std::vector<int>(static_cast<std::size_t>(count)),
-             .rank_sequences = std::move(group)};
+             .rank_sequences = std::move(group),
+             .rank_documents = {}};
+  for (const std::int64_t sequences : part.rank_sequences) {
+    part.rank_documents.push_back(whole.rank_documents[0] / whole.sequences * sequences);
+  }
   std::vector<std::int32_t> starts = to_host<std::int32_t>(stream, part.document_starts);
   for (std::int32_t& start : starts) {
     start -= static_cast<std::int32_t>(first * kLength);

@@ -70,6 +70,7 @@ class MemoryPredictionOf : public ::testing::TestWithParam<std::tuple<Case, Prec
     Batch batch = random_batch(stream, config, layout.sequences(kSequences), kLength,
                                static_cast<std::uint64_t>(world().rank()));
     batch.rank_sequences = layout.group_sequences(kSequences);
+    batch.rank_documents.clear();
     const auto step = [&](std::int64_t number) {
       trainer.step({.step = number,
                     .learning_rate = 1e-4,

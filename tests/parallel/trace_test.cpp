@@ -26,6 +26,7 @@ Trace traced_step(Overlap overlap) {
   trainer.draw_weights(1);
   Batch batch = random_batch(stream, config, 2, 64, 1);
   batch.rank_sequences.assign(static_cast<std::size_t>(world().size()), 2);
+  batch.rank_documents.clear();
   const double targets = SmallModel::scored(stream, batch) * world().size();
   const auto rows = static_cast<double>(batch.rows() * world().size());
   Trace trace;

@@ -17,8 +17,8 @@ constexpr DType kFp32 = DType::kFloat32;
 class BadValues : public ::testing::Test {
  protected:
   Stream& stream() { return device_.stream; }
-  Tensor zeros(const Shape& shape) {
-    const Tensor out(stream(), shape, kFp32);
+  Tensor zeros(const Shape& shape, DType dtype = kFp32) {
+    const Tensor out(stream(), shape, dtype);
     fill_zero(stream(), out);
     return out;
   }
@@ -92,6 +92,23 @@ TEST_F(BadValues, QueriesOutOfOrderAndDocumentsOfAnotherSequence) {
   expect_refused("4", [&] { attend({0, 4}, {0, 0, 2, 2}); });
   expect_refused("attention", [&] { attend({2}, {0, 0, 1, 2}); });
   expect_refused("attention", [&] { attend({1}, {0, 2, 2, 2}); });
+}
+
+TEST_F(BadValues, DocumentsThatAreNotWhatIsSaidOfThem) {
+  AttentionShape shape{.sequences = 2, .length = 3, .heads = 1, .kv_heads = 1, .head_dim = 8};
+  const Tensor rows = zeros({6, 8}, DType::kBFloat16);
+  const auto attend = [&](std::int64_t documents, const std::vector<int>& starts) {
+    shape.documents = documents;
+    attention(stream(), shape, rows, rows, rows, ints({6}, {0, 1, 2, 3, 4, 5}), ints({6}, starts),
+              zeros({6, 8}, DType::kBFloat16), zeros({6, 1}));
+  };
+  attend(2, {0, 0, 0, 3, 3, 3});
+  attend(4, {0, 0, 2, 3, 3, 3});
+  stream().synchronise();
+  expect_refused("attention", [&] { attend(2, {0, 0, 2, 3, 3, 3}); });
+  expect_refused("attention", [&] { attend(3, {0, 1, 2, 3, 3, 3}); });
+  expect_refused("attention", [&] { attend(4, {0, 0, 1, 3, 3, 3}); });
+  expect_refused("attention", [&] { attend(4, {0, 0, 0, 2, 3, 3}); });
 }
 
 // Work is done in its own time: gradients' kernels may run before the host has heard of a fault.

@@ -268,10 +268,26 @@ TEST(DevicesAgree, AttentionForwardAndBackward) {
       {{.sequences = 2, .length = 100, .heads = 2, .kv_heads = 2, .head_dim = 64}, 70, 1},
       {{.sequences = 3, .length = 90, .heads = 3, .kv_heads = 1, .head_dim = 40}, 50, 3},
       {{.sequences = 2, .length = 65, .heads = 1, .kv_heads = 1, .head_dim = 6}, 64, 64},
+      // Where it is known how many documents there are, cuDNN may do it.
+      {{.sequences = 2, .length = 130, .heads = 2, .kv_heads = 2, .head_dim = 128, .documents = 2},
+       1000,
+       1},
+      {{.sequences = 3, .length = 70, .heads = 4, .kv_heads = 2, .head_dim = 64, .documents = 3},
+       1000,
+       1},
+      {{.sequences = 2, .length = 100, .heads = 2, .kv_heads = 2, .head_dim = 64, .documents = 4},
+       70,
+       1},
+      {{.sequences = 3, .length = 90, .heads = 4, .kv_heads = 2, .head_dim = 40, .documents = 10},
+       37,
+       1},
+      {{.sequences = 20, .length = 20, .heads = 1, .kv_heads = 1, .head_dim = 8, .documents = 200},
+       2,
+       1},
   };
   for_both_dtypes([&](DType dtype) {
     for (const AttentionCase& c : cases) {
-      SCOPED_TRACE(message_of("heads of ", c.shape.head_dim));
+      SCOPED_TRACE(message_of("heads of ", c.shape.head_dim, ", documents ", c.shape.documents));
       expect_agreement(2 * tolerance_of(dtype),
                        [&](Stream& stream) { return attend(stream, c, dtype); });
     }

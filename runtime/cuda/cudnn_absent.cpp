@@ -1,0 +1,27 @@
+// Builds without cuDNN's header: attention has kernels of our own.
+#include "runtime/cuda/device.h"
+#include "runtime/cuda/flash_attention.h"
+
+namespace bam::cuda {
+
+std::string obstacle_to_cudnn() { return "built without cuDNN's header"; }
+
+class FlashAttention::Session {};
+
+FlashAttention::FlashAttention() = default;
+FlashAttention::~FlashAttention() = default;
+
+bool FlashAttention::forward(Stream&, const AttentionShape&, const Tensor&, const Tensor&,
+                             const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                             const Tensor&) {
+  return false;
+}
+
+bool FlashAttention::backward(Stream&, const AttentionShape&, const Tensor&, const Tensor&,
+                              const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                              const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                              const Tensor&) {
+  return false;
+}
+
+}  // namespace bam::cuda

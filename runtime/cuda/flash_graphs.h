@@ -1,0 +1,51 @@
+#pragma once
+
+#include "runtime/cuda/operation_graph.h"
+
+namespace bam::cuda {
+
+/// What a plan of fused attention depends on. All is bf16; queries, keys, values, their gradients
+/// and outputs are rows (token, head, head_dim).
+struct FlashShape {
+  std::int64_t sequences;  // of a call; with documents, how many of these
+  std::int64_t length;     // of a sequence; of a document at most
+  std::int64_t heads;
+  std::int64_t kv_heads;
+  std::int64_t head_dim;
+  bool is_ragged;  // documents of any length, that begin where it is said
+
+  auto operator<=>(const FlashShape&) const = default;
+};
+
+/// Names of a graph's tensors.
+enum FlashName : std::int64_t {
+  kQ = 1,
+  kK,
+  kV,
+  kOut,
+  kLogSums,  // fp32: (token, head), or before a backward without documents (sequence, head, token)
+  kScale,    // numbers
+  kNever,    // what scores of keys become that are not seen
+  kDOut,
+  kDQ,
+  kDK,
+  kDV,
+  kShifts,     // working memory, as kLogSums
+  kOne,        // a number
+  kDKOfHeads,  // working memory, as kQ, where heads share keys
+  kDVOfHeads,
+  kLengths,     // (documents) int32
+  kQueryEdges,  // (documents + 1) int64: where each document begins in kQ, in elements
+  kKeyEdges,    // the same in kK
+  kRowEdges,    // the same in kLogSums
+};
+
+/// Causal attention and its gradient as cuDNN's fused kernels want them described: the operations
+/// of FlashAttention-2 (arXiv 2307.08691), with nothing random and every sum in a fixed order.
+OperationGraph flash_forward(const Cudnn& cudnn, const FlashShape& shape);
+OperationGraph flash_backward(const Cudnn& cudnn, const FlashShape& shape);
+
+/// Bytes that backward works in: the gradients of all scores, bf16.
+std::int64_t flash_backward_bytes(const FlashShape& shape);
+
+}  // namespace bam::cuda
