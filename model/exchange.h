@@ -20,6 +20,8 @@ class Exchange {
   virtual ~Exchange() = default;
   virtual int ranks() const = 0;
   virtual int rank() const = 0;
+  /// Whether transfers between tensors of a GPU can be part of a Recording.
+  virtual bool can_be_recorded() const = 0;
 
   /// Starts a group of transfers. Every rank of the expert-parallel group starts the same groups in
   /// the same order (with empty lists where it has no part); within a group, transfers between two
@@ -33,6 +35,7 @@ class LocalExchange final : public Exchange {
  public:
   int ranks() const override { return 1; }
   int rank() const override { return 0; }
+  bool can_be_recorded() const override { return true; }
   Pending start(Stream& stream, std::vector<Transfer> sends,
                 std::vector<Transfer> receives) override;
 };

@@ -255,8 +255,8 @@ void Transformer::layer_backward(Stream& stream, std::size_t layer, const Balanc
 }
 
 std::string Transformer::obstacle_to_recording(double capacity_factor) const {
-  if (config_.mixture && exchange_.ranks() > 1) {
-    return "experts are spread over ranks";
+  if (config_.mixture && !exchange_.can_be_recorded()) {
+    return "experts are spread over ranks, and the host moves what goes between them";
   }
   if (config_.mixture && capacity_factor == 0) {
     return "experts' numbers of rows are waited for (parallel.expert_capacity_factor is 0)";

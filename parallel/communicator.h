@@ -27,6 +27,8 @@ class Communicator {
     virtual int size() const = 0;
     /// What it is, as in "MPI".
     virtual const char* name() const = 0;
+    /// Whether transfer() is work of the stream's GPU alone, which a Recording takes in.
+    virtual bool can_be_recorded() const { return false; }
     virtual std::unique_ptr<Backend> split(int color, int key) const = 0;
     virtual Pending transfer(Stream& stream, std::vector<Transfer> sends,
                              std::vector<Transfer> receives) = 0;
@@ -60,6 +62,7 @@ class Communicator {
   /// As Backend promises them.
   std::string fault() const { return backend_->fault(); }
   void abort() const noexcept { backend_->abort(); }
+  bool can_be_recorded() const { return backend_->can_be_recorded(); }
   TransferClock& clock() const { return *clock_; }
 
   /// Point-to-point transfers, as Exchange::start promises them; of any size.

@@ -15,6 +15,7 @@ class GroupExchange final : public Exchange {
 
   int ranks() const override { return group_.size(); }
   int rank() const override { return group_.rank(); }
+  bool can_be_recorded() const override { return ranks() == 1 || group_.can_be_recorded(); }
   Pending start(Stream& stream, std::vector<Transfer> sends,
                 std::vector<Transfer> receives) override;
 

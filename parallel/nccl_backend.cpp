@@ -82,6 +82,7 @@ class NcclBackend final : public Communicator::Backend {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   const char* name() const override { return "NCCL"; }
+  bool can_be_recorded() const override { return true; }
   std::unique_ptr<Backend> split(int color, int key) const override;
   std::string fault() const override { return job_->fault(); }
   void abort() noexcept override { job_->abort(); }

@@ -8,18 +8,25 @@
 namespace bam::cuda {
 
 /// A place in a GPU stream's work that other streams and the host can wait for: the end of what the
-/// stream has been given when it is made.
+/// stream has been given when it is made. Of work that is being recorded (runtime/recording.h) only
+/// streams can wait for it, and are then recorded too.
 class Event {
  public:
   explicit Event(const Queue& queue) {
     check_cuda(cudaEventCreateWithFlags(&handle_, cudaEventDisableTiming), "cudaEventCreate");
     check_cuda(cudaEventRecord(handle_, queue.handle()), "cudaEventRecord");
+    cudaStreamCaptureStatus status{};
+    check_cuda(cudaStreamIsCapturing(queue.handle(), &status), "cudaStreamIsCapturing");
+    is_recorded_ = status != cudaStreamCaptureStatusNone;
   }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
   ~Event() { cudaEventDestroy(handle_); }
 
   bool is_over() const {
+    if (is_recorded_) {
+      return false;
+    }
     const cudaError_t code = cudaEventQuery(handle_);
     if (code == cudaErrorNotReady) {
       return false;
@@ -36,6 +43,7 @@ class Event {
 
  private:
   cudaEvent_t handle_ = nullptr;
+  bool is_recorded_ = false;
 };
 
 }  // namespace bam::cuda

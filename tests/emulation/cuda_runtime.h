@@ -38,7 +38,10 @@ enum cudaError_t {
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
   cudaErrorNotReady = 600,
-  cudaErrorStreamCaptureUnsupported = 900
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureUnjoined = 904,
+  cudaErrorStreamCaptureIsolation = 905,
+  cudaErrorCapturedEvent = 907
 };
 using cudaStream_t = bam::emulation::WorkQueue*;
 using cudaEvent_t = bam::emulation::Event*;
@@ -92,40 +95,44 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return bam::emulation::drop_queue(stream), cudaSuccess;
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  if (stream->is_recording()) {
+  if (stream->is_captured()) {
     return cudaErrorStreamCaptureUnsupported;
   }
   bam::emulation::wait_until(stream, [=] { return stream->is_empty(); });
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  stream->put([is_over = event->is_over] { return is_over == nullptr || *is_over; });
-  return cudaSuccess;
+  return stream->wait(*event) ? cudaSuccess : cudaErrorStreamCaptureIsolation;
 }
 
-// A graph is the pieces that a stream was given, in order; ready to run as it is.
-using cudaGraph_t = std::deque<bam::emulation::WorkQueue::Piece>*;
+using cudaGraph_t = std::shared_ptr<bam::emulation::Capture>*;
 using cudaGraphExec_t = cudaGraph_t;
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
+enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
 
 inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-  return stream->start_recording(), cudaSuccess;
+  return stream->begin_capture(), cudaSuccess;
+}
+inline cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  *status = stream->is_captured() ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return cudaSuccess;
 }
 inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  *graph = new std::deque<bam::emulation::WorkQueue::Piece>(stream->stop_recording());
+  auto captured = stream->end_capture();
+  if (!captured->is_joined()) {
+    return *graph = nullptr, cudaErrorStreamCaptureUnjoined;
+  }
+  *graph = new std::shared_ptr<bam::emulation::Capture>(std::move(captured));
   return cudaSuccess;
 }
 inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* ready, cudaGraph_t graph,
                                         unsigned long long) {
-  return *ready = new std::deque<bam::emulation::WorkQueue::Piece>(*graph), cudaSuccess;
+  return *ready = new std::shared_ptr<bam::emulation::Capture>(*graph), cudaSuccess;
 }
 inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return delete graph, cudaSuccess; }
 inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) { return delete graph, cudaSuccess; }
 inline cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
-  for (const bam::emulation::WorkQueue::Piece& piece : *graph) {
-    stream->put(piece);
-  }
-  return cudaSuccess;
+  return (*graph)->launch(stream), cudaSuccess;
 }
 
 inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -133,16 +140,20 @@ inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
 }
 inline cudaError_t cudaEventDestroy(cudaEvent_t event) { return delete event, cudaSuccess; }
 inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  *event = {stream, std::make_shared<bool>(false)};
-  stream->put([is_over = event->is_over] { return *is_over = true; });
-  return cudaSuccess;
+  return *event = stream->record(), cudaSuccess;
 }
 inline cudaError_t cudaEventQuery(cudaEvent_t event) {
+  if (event->capture != nullptr) {
+    return cudaErrorCapturedEvent;
+  }
   const bool is_over = event->is_over == nullptr ||
                        bam::emulation::look(event->queue, [=] { return *event->is_over; });
   return is_over ? cudaSuccess : cudaErrorNotReady;
 }
 inline cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (event->capture != nullptr) {
+    return cudaErrorCapturedEvent;
+  }
   if (event->is_over != nullptr) {
     bam::emulation::wait_until(event->queue, [=] { return *event->is_over; });
   }

@@ -35,6 +35,33 @@ bool advance_all() {
 
 }  // namespace
 
+bool Capture::is_joined() const {
+  return std::ranges::all_of(queues, [&](const WorkQueue* queue) {
+    const auto of_queue = [&](const Item& item) { return item.queue == queue; };
+    const auto last = std::ranges::find_if(items.rbegin(), items.rend(), of_queue);
+    return queue == queues[0] || std::any_of(items.rbegin(), last, [&](const Item& item) {
+             return last->recorded >= 0 && item.waited_for == last->recorded;
+           });
+  });
+}
+
+void Capture::launch(WorkQueue* queue) const {
+  std::vector<std::shared_ptr<bool>> is_over;
+  for (int i = 0; i < events; ++i) {
+    is_over.push_back(std::make_shared<bool>(false));
+  }
+  for (const Item& item : items) {
+    WorkQueue* to = item.queue == queues[0] ? queue : item.queue;
+    if (item.recorded >= 0) {
+      to->put([done = is_over[static_cast<std::size_t>(item.recorded)]] { return *done = true; });
+    } else if (item.waited_for >= 0) {
+      to->put([done = is_over[static_cast<std::size_t>(item.waited_for)]] { return *done; });
+    } else {
+      to->put(item.work);
+    }
+  }
+}
+
 WorkQueue* make_queue() {
   gpu().queues.push_back(std::make_unique<WorkQueue>(drain));
   return gpu().queues.back().get();

@@ -4,8 +4,39 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace bam::emulation {
+
+class WorkQueue;
+
+/// What a queue, and those that wait for it meanwhile, are given while it is being captured.
+struct Capture {
+  struct Item {
+    WorkQueue* queue;
+    std::function<bool()> work;  // or none, and:
+    int recorded = -1;           // an event is recorded here
+    int waited_for = -1;         // or waited for
+  };
+
+  std::vector<Item> items;
+  std::vector<WorkQueue*> queues;  // the first is where it began
+  int events = 0;
+  bool is_open = true;
+
+  /// Whether the last that each other queue was given is waited for by one of the others.
+  bool is_joined() const;
+  /// Has all of it done once more, what the first queue was given by `queue`.
+  void launch(WorkQueue* queue) const;
+};
+
+/// A place in a queue's work; empty before it is recorded.
+struct Event {
+  WorkQueue* queue = nullptr;
+  std::shared_ptr<bool> is_over;
+  std::shared_ptr<Capture> capture;  // in which it was recorded
+  int number = 0;                    // among the capture's
+};
 
 /// An emulated CUDA stream. Its work is done in order and as late as can be: when the host waits
 /// for it or asks whether it is over. So a program that leaves out a wait between streams, or
@@ -18,14 +49,55 @@ class WorkQueue {
   /// `drain` empties every queue.
   explicit WorkQueue(void (*drain)()) : drain_all_(drain) {}
 
-  void put(Piece piece) { (is_recording_ ? recorded_ : pieces_).push_back(std::move(piece)); }
-  /// Sets what is put from now on aside, until stop_recording returns it.
-  void start_recording() { is_recording_ = true; }
-  std::deque<Piece> stop_recording() {
-    is_recording_ = false;
-    return std::exchange(recorded_, {});
+  void put(Piece piece) {
+    if (capture_ == nullptr) {
+      pieces_.push_back(std::move(piece));
+    } else {
+      capture_->items.push_back({this, std::move(piece)});
+    }
   }
-  bool is_recording() const { return is_recording_; }
+  Event record() {
+    if (capture_ != nullptr) {
+      capture_->items.push_back({this, {}, capture_->events});
+      return {this, nullptr, capture_, capture_->events++};
+    }
+    const auto is_over = std::make_shared<bool>(false);
+    put([is_over] { return *is_over = true; });
+    return {this, is_over, nullptr, 0};
+  }
+  /// What comes after waits for the event, and is captured if that was. Returns whether it can:
+  /// only work that is captured waits for what is.
+  bool wait(const Event& event) {
+    if (event.capture == nullptr && capture_ == nullptr) {
+      put([is_over = event.is_over] { return is_over == nullptr || *is_over; });
+      return true;
+    }
+    if (event.capture == nullptr || !event.capture->is_open ||
+        (capture_ != nullptr && capture_ != event.capture)) {
+      return false;
+    }
+    if (capture_ == nullptr) {
+      event.capture->queues.push_back(this);
+      capture_ = event.capture;
+    }
+    capture_->items.push_back({this, {}, -1, event.number});
+    return true;
+  }
+
+  /// Sets what is put from now on aside, until end_capture returns it.
+  void begin_capture() {
+    capture_ = std::make_shared<Capture>();
+    capture_->queues.push_back(this);
+  }
+  std::shared_ptr<Capture> end_capture() {
+    const std::shared_ptr<Capture> ended = capture_;
+    ended->is_open = false;
+    for (WorkQueue* queue : ended->queues) {
+      queue->capture_ = nullptr;
+    }
+    return ended;
+  }
+  bool is_captured() const { return capture_ != nullptr; }
   bool is_empty() const { return pieces_.empty(); }
   /// Does the next piece if it can be done; returns whether it was.
   bool advance() {
@@ -46,14 +118,7 @@ class WorkQueue {
  private:
   void (*drain_all_)();
   std::deque<Piece> pieces_;
-  std::deque<Piece> recorded_;
-  bool is_recording_ = false;
-};
-
-/// A place in a queue's work; empty before it is recorded.
-struct Event {
-  WorkQueue* queue = nullptr;
-  std::shared_ptr<bool> is_over;
+  std::shared_ptr<Capture> capture_;
 };
 
 WorkQueue* make_queue();
