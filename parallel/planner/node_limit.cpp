@@ -34,36 +34,43 @@ class NodeSearch {
   }
 
   LayerPlan run() {
-    const LayerPlan packed = place_flat(packing_, effort_);
-    LowerBound bound = lower_bound(problem_);
-    if (packed.certificate.bound > bound.time * (1 + kSame)) {
-      bound = {packed.certificate.bound, Proof::kNodes};
-    }
-    offer(division_of(packed));
-    offer(dealt());
-    if (best_cost_ > bound.time * (1 + kSame) && is_small(problem_) &&
-        problem_.window_count() == 1) {
-      const double least = least_of_all_divisions();
-      if (least > bound.time * (1 + kSame)) {
-        bound = {least, Proof::kSearch};
-      }
-    }
-    if (best_cost_ > bound.time * (1 + kSame) && is_small(problem_) &&
-        problem_.window_count() > 1) {
-      PlacementProblem average = problem_;
-      average.windows = {problem_.mean_loads()};
-      const double least = NodeSearch(average, effort_).run().certificate.bound;
-      if (least > bound.time * (1 + kSame)) {
-        bound = {least, Proof::kMeanSearch};
-      }
-    }
-    Certificate& certificate = best_.certificate;
-    certificate = {best_cost_, std::min(bound.time, best_cost_), bound.proof, Binding::kMean};
-    certificate.binding = binding(bound);
+    const LowerBound bound = search();
+    best_.certificate = {best_cost_, bound.time, bound.proof, binding(bound)};
     return best_;
   }
 
  private:
+  /// Finds the best plan, and what none can beat.
+  LowerBound search() {
+    const LayerPlan packed = place_flat(packing_, effort_);
+    LowerBound bound = lower_bound(problem_);
+    raise(packed.certificate.bound, Proof::kNodes, bound);
+    offer(division_of(packed));
+    offer(dealt());
+    if (best_cost_ > bound.time * (1 + kSame) && is_small(problem_)) {
+      if (problem_.window_count() == 1) {
+        raise(least_of_all_divisions(), Proof::kSearch, bound);
+      } else {
+        raise(least_of_mean(), Proof::kMeanSearch, bound);
+      }
+    }
+    bound.time = std::min(bound.time, best_cost_);  // they differ by rounding at most
+    return bound;
+  }
+
+  static void raise(double time, Proof proof, LowerBound& bound) {
+    if (time > bound.time * (1 + kSame)) {
+      bound = {time, proof};
+    }
+  }
+
+  /// What no placement can beat on loads averaged over the windows.
+  double least_of_mean() const {
+    PlacementProblem average = problem_;
+    average.windows = {problem_.mean_loads()};
+    return NodeSearch(average, effort_).search().time;
+  }
+
   Division division_of(const LayerPlan& packed) const {
     Division division(static_cast<std::size_t>(pieces_.nodes()));
     for (int group = 0; group < pieces_.groups(); ++group) {
