@@ -49,11 +49,15 @@ void Replanning::count(const StepReport& report, double tokens) {
   }
 }
 
-std::optional<Replan> Replanning::better_than(const Placement& current) {
+std::optional<BetterPlacement> Replanning::better_than(const Placement& current) {
+  std::optional<BetterPlacement> better;
   Replan found = replan(current, tokens_, terms_);
+  if (found.placement != current && found.gain() >= config_.least_gain) {
+    ModelPlan plan = certified_plan(found, current, tokens_, terms_);
+    better.emplace(BetterPlacement{std::move(found), std::move(plan)});
+  }
   forget();
-  const bool pays = found.placement != current && found.gain() >= config_.least_gain;
-  return pays ? std::optional(std::move(found)) : std::nullopt;
+  return better;
 }
 
 void Replanning::forget() {

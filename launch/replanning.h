@@ -10,6 +10,12 @@
 
 namespace bam {
 
+/// A placement to go over to, and the same as a plan with its certificates.
+struct BetterPlacement {
+  Replan found;
+  ModelPlan plan;
+};
+
 /// Finds better placements while a run goes on, from what routing did since it last looked.
 class Replanning {
  public:
@@ -20,7 +26,7 @@ class Replanning {
   void count(const StepReport& report, double tokens);
   /// A placement that gains enough by what was counted, which starts anew. Every rank finds the
   /// same.
-  std::optional<Replan> better_than(const Placement& current);
+  std::optional<BetterPlacement> better_than(const Placement& current);
 
   /// What was counted, for a checkpoint; and as a checkpoint has it.
   std::vector<proto::ExpertLoads> counted() const;

@@ -197,11 +197,12 @@ std::optional<Replan> TrainingRun::better_placement() {
     return std::nullopt;
   }
   watch_.begin_slow_part("planning");
-  std::optional<Replan> better = state_.replanning->better_than(trainer_.placement());
-  if (better) {
-    plan_.may_become(better->plan, better->placement, trainer_.placement());
+  std::optional<BetterPlacement> better = state_.replanning->better_than(trainer_.placement());
+  if (!better) {
+    return std::nullopt;
   }
-  return better;
+  plan_.may_become(better->plan, better->found.placement, trainer_.placement());
+  return std::move(better->found);
 }
 
 // By way of the checkpoint of this step, so that no rank holds a weight twice; without it they

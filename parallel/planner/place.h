@@ -21,10 +21,21 @@ struct PlaceEffort {
 LayerPlan place(const PlacementProblem& problem, const PlaceEffort& effort = {});
 
 /// The current placement with at most `moves` replicas put where there was none of their expert:
-/// what helps most against the loads as they are now. Equal shares are kept equal. Where more moves
-/// would make the slowest rank faster, the limit on them is what binds. Throws BadInput if the
-/// current placement does not fit the problem.
-LayerPlan place_from(const LayerPlan& current, const PlacementProblem& problem, int moves);
+/// what helps most against the loads as they are now. Equal shares are kept equal. Its certificate
+/// has the bound of `place` with as much effort; where more moves would make the slowest rank
+/// faster, the limit on them is what binds. Throws BadInput if the current placement does not fit
+/// the problem.
+LayerPlan place_from(const LayerPlan& current, const PlacementProblem& problem, int moves,
+                     const PlaceEffort& effort = {});
+
+/// The same placement at once: its certificate has the bound that loads and ranks alone give, and
+/// says nothing of the limit on moves.
+LayerPlan moved_from(const LayerPlan& current, const PlacementProblem& problem, int moves);
+
+/// Whether with more moves from `current` the slowest rank would be faster than `worst`, as far as
+/// a short search finds.
+bool is_faster_with_more_moves(const LayerPlan& current, const PlacementProblem& problem,
+                               double worst);
 
 /// The plan with a certificate for these loads and ranks, whose bound follows from them alone.
 LayerPlan certified(LayerPlan plan, const PlacementProblem& problem);

@@ -19,6 +19,13 @@ std::string_view name_of(Binding binding) {
   }
 }
 
+bool has_equal_shares(const LayerPlan& plan) {
+  return std::ranges::all_of(plan.experts, [](const Replicas& replicas) {
+    return std::ranges::all_of(
+        replicas, [&](const Replica& replica) { return replica.share == replicas.front().share; });
+  });
+}
+
 std::vector<double> rank_times(const LayerPlan& plan, const PlacementProblem& problem, int window) {
   const auto& loads = problem.windows[static_cast<std::size_t>(window)];
   std::vector<double> times(problem.ranks.size());

@@ -48,6 +48,9 @@ struct LayerPlan {
 /// Names for people and files: "mean", "hottest expert", "memory", "node limit", "limit on moves".
 std::string_view name_of(Binding binding);
 
+/// Whether every expert's replicas take the same part of it each.
+bool has_equal_shares(const LayerPlan& plan);
+
 /// Time of each rank in one window. (ranks)
 std::vector<double> rank_times(const LayerPlan& plan, const PlacementProblem& problem, int window);
 

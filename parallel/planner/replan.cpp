@@ -39,13 +39,6 @@ int most_held(const LayerPlan& plan, int ranks) {
   return most;
 }
 
-bool has_equal_shares(const LayerPlan& plan) {
-  return std::ranges::all_of(plan.experts, [](const Replicas& replicas) {
-    return std::ranges::all_of(
-        replicas, [&](const Replica& replica) { return replica.share == replicas.front().share; });
-  });
-}
-
 /// What a layer may be placed with: a rank has memory at least for what it holds.
 PlanTerms terms_for(const LayerPlan& layer, int ranks, const ReplanTerms& terms) {
   PlanTerms out{.ranks = {},
@@ -56,28 +49,25 @@ PlanTerms terms_for(const LayerPlan& layer, int ranks, const ReplanTerms& terms)
   return out;
 }
 
-/// The layers' placements with certificates under the terms of all of them.
-ModelPlan certified_plan(const Placement& placement, const std::vector<LayerTokens>& tokens,
-                         const std::vector<LayerPlan>& placed, const ReplanTerms& terms) {
-  ModelPlan plan{terms_for(placed.front(), placement.ranks, terms), {}, {}};
-  for (const LayerPlan& layer : placed) {
-    const PlanTerms own = terms_for(layer, placement.ranks, terms);
-    plan.terms.slots = std::max(plan.terms.slots, own.slots);
-    plan.terms.ranks.front().slots =
-        std::max(plan.terms.ranks.front().slots, own.ranks.front().slots);
-    plan.terms.shares = has_equal_shares(layer) ? plan.terms.shares : SharePolicy::kFree;
+LayerLoads loads_of(const LayerTokens& tokens) { return {{tokens.attention, tokens.ffn}}; }
+
+PlacementProblem problem_of(const LayerPlan& layer, int ranks, const LayerTokens& tokens,
+                            const ReplanTerms& terms) {
+  return joint_problem(terms_for(layer, ranks, terms), loads_of(tokens));
+}
+
+/// Room for all layers: as much as the fullest of them has or may have.
+PlanTerms terms_for_all(const Placement& placement, const ReplanTerms& terms) {
+  PlanTerms out = terms_for(plan_of(placement.layers.front()), placement.ranks, terms);
+  for (const LayerPlacement& layer : placement.layers) {
+    const LayerPlan placed = plan_of(layer);
+    const PlanTerms own = terms_for(placed, placement.ranks, terms);
+    out.slots = std::max(out.slots, own.slots);
+    out.ranks.front().slots = std::max(out.ranks.front().slots, own.ranks.front().slots);
+    out.shares = has_equal_shares(placed) ? out.shares : SharePolicy::kFree;
   }
-  std::ranges::fill(plan.terms.ranks, plan.terms.ranks.front());
-  for (std::size_t l = 0; l < placed.size(); ++l) {
-    plan.loads.push_back({{tokens[l].attention, tokens[l].ffn}});
-    LayerPlan& layer = plan.layers.emplace_back(
-        certified(placed[l], joint_problem(plan.terms, plan.loads.back())));
-    const bool is_best = layer.certificate.gap() <= 0;
-    if (placed[l].certificate.binding == Binding::kMoves && !is_best) {
-      layer.certificate.binding = Binding::kMoves;
-    }
-  }
-  return plan;
+  std::ranges::fill(out.ranks, out.ranks.front());
+  return out;
 }
 
 }  // namespace
@@ -86,26 +76,38 @@ Replan replan(const Placement& current, const std::vector<LayerTokens>& tokens,
               const ReplanTerms& terms) {
   check(tokens.size() == current.layers.size(), "loads of ", tokens.size(),
         " layers for a model of ", current.layers.size());
-  Replan out{.placement = current, .plan = {}};
-  std::vector<LayerPlan> placed;
+  Replan out{.placement = current};
   for (std::size_t l = 0; l < tokens.size(); ++l) {
     const LayerPlan before = plan_of(current.layers[l]);
-    const PlacementProblem problem = joint_problem(terms_for(before, current.ranks, terms),
-                                                   {{tokens[l].attention, tokens[l].ffn}});
-    const LayerPlan after = place_from(before, problem, terms.moves);
+    const PlacementProblem problem = problem_of(before, current.ranks, tokens[l], terms);
+    const LayerPlan after = moved_from(before, problem, terms.moves);
     const double time_before = worst_time(before, problem);
     const double time_after = worst_time(after, problem);
     out.time_before += time_before;
     out.time_after += std::min(time_before, time_after);
-    placed.push_back(time_after < time_before ? after : before);
-    placed.back().certificate = after.certificate;
     if (time_after < time_before) {
       out.placement.layers[l] = placement_of(after, current.layers[l].attention.size());
       out.copies_sent += moved_replicas(before, after);
     }
   }
-  out.plan = certified_plan(out.placement, tokens, placed, terms);
   return out;
+}
+
+ModelPlan certified_plan(const Replan& found, const Placement& current,
+                         const std::vector<LayerTokens>& tokens, const ReplanTerms& terms) {
+  ModelPlan plan{terms_for_all(found.placement, terms), {}, {}};
+  for (std::size_t l = 0; l < tokens.size(); ++l) {
+    plan.loads.push_back(loads_of(tokens[l]));
+    LayerPlan& layer = plan.layers.emplace_back(certified(
+        plan_of(found.placement.layers[l]), joint_problem(plan.terms, plan.loads.back())));
+    const LayerPlan before = plan_of(current.layers[l]);
+    if (layer.certificate.gap() > 0 &&
+        is_faster_with_more_moves(before, problem_of(before, current.ranks, tokens[l], terms),
+                                  layer.certificate.worst)) {
+      layer.certificate.binding = Binding::kMoves;
+    }
+  }
+  return plan;
 }
 
 }  // namespace bam

@@ -23,7 +23,6 @@ struct ReplanTerms {
 /// A placement near the current one, for the loads as they are.
 struct Replan {
   Placement placement;
-  ModelPlan plan;          // the same with its certificates, for the loads it was made for
   double time_before = 0;  // work of each layer's slowest rank, summed over the layers
   double time_after = 0;
   int copies_sent = 0;  // to a rank that had none of their expert
@@ -33,10 +32,15 @@ struct Replan {
 };
 
 /// Places each layer anew where that makes its slowest rank faster; the other layers stay as they
-/// are. An expert's copies get equal shares where its layer changes. The plan's terms give every
-/// rank and layer as much room as the fullest has or may have. `tokens` has an entry a layer. Same
-/// input, same answer.
+/// are. An expert's copies get equal shares where its layer changes. `tokens` has an entry a layer.
+/// Same input, same answer.
 Replan replan(const Placement& current, const std::vector<LayerTokens>& tokens,
               const ReplanTerms& terms);
+
+/// What replan found, from what was current, as a plan with certificates for those loads: they say
+/// where the limit on moves binds, which takes most of the time. The plan's terms give every rank
+/// and layer as much room as the fullest has or may have.
+ModelPlan certified_plan(const Replan& found, const Placement& current,
+                         const std::vector<LayerTokens>& tokens, const ReplanTerms& terms);
 
 }  // namespace bam

@@ -238,6 +238,41 @@ INSTANTIATE_TEST_SUITE_P(
                            "group: 3 does not divide 4 experts"},
                     Spoilt{[](P& p) { p.nodes = 4, p.group = 4; }, "do not fit"}));
 
+TEST(PlaceFrom, KeepsTheProofOfThePlanThatIsBest) {
+  const PlacementProblem problem = problem_of(first_layer(), 8, 16);
+  const LayerPlan best = place(problem);
+  ASSERT_EQ(best.certificate.proof, Proof::kSearch);
+  const LayerPlan kept = place_from(best, problem, 2);
+  EXPECT_EQ(kept.experts, best.experts);
+  EXPECT_EQ(kept.certificate.bound, best.certificate.bound);
+  EXPECT_EQ(kept.certificate.proof, Proof::kSearch);
+  EXPECT_EQ(kept.certificate.binding, best.certificate.binding);
+  EXPECT_EQ(faults_of(kept, problem), "");
+}
+
+// Shares that are best for the windows' mean may be worse for the windows than those it has.
+TEST(PlaceFrom, IsNoSlowerThanBefore) {
+  Draw draw(50);
+  for (int i = 0; i < 8; ++i) {
+    PlacementProblem problem = problem_of(draw.lognormal(8, 1.0), 4, 12);
+    problem.windows.push_back(draw.lognormal(8, 1.0));
+    problem.shares = SharePolicy::kFree;
+    const LayerPlan before = place(problem);
+    const LayerPlan after = place_from(before, problem, 1, {.proof_steps = 0});
+    EXPECT_LE(after.certificate.worst, before.certificate.worst) << i;
+    EXPECT_EQ(faults_of(after, problem), "") << i;
+  }
+}
+
+TEST(PlaceFrom, RefusesGroupsThatAreOnSeveralNodes) {
+  PlacementProblem problem = problem_of({1, 2, 3, 4}, 4, 4);
+  const LayerPlan current{{{{0, 1}}, {{2, 1}}, {{1, 1}}, {{3, 1}}}, {}};
+  EXPECT_NO_THROW(place_from(current, problem, 1));
+  problem.nodes = 2;
+  problem.group = 2;
+  EXPECT_THROW(place_from(current, problem, 1), BadInput);
+}
+
 TEST(PlaceFrom, RefusesAPlanThatDoesNotFit) {
   const PlacementProblem problem = problem_of({1, 2, 3, 4}, 2, 4);
   LayerPlan plan = place(problem);

@@ -60,18 +60,34 @@ TEST(Replan, MakesAPlanWhoseCertificatesHold) {
                                            {.attention = {10, 10}, .ffn = {8, 6, 4, 2}}};
   for (const int slots : {0, 4}) {
     const Replan found = replan(current, tokens, {.slots_per_rank = slots, .moves = 1});
-    ASSERT_EQ(found.plan.layers.size(), 2U);
+    const ModelPlan plan =
+        certified_plan(found, current, tokens, {.slots_per_rank = slots, .moves = 1});
+    ASSERT_EQ(plan.layers.size(), 2U);
     EXPECT_LT(found.time_after, found.time_before);
     double worst = 0;
     for (std::size_t l = 0; l < 2; ++l) {
-      const LayerPlan& layer = found.plan.layers[l];
-      const PlacementProblem problem = joint_problem(found.plan.terms, found.plan.loads[l]);
+      const LayerPlan& layer = plan.layers[l];
+      const PlacementProblem problem = joint_problem(plan.terms, plan.loads[l]);
       EXPECT_EQ(verify(layer, problem).faults, std::vector<std::string>()) << l;
       EXPECT_EQ((std::vector<Replicas>{layer.experts.begin() + 2, layer.experts.end()}),
                 found.placement.layers[l].ffn);
       worst += layer.certificate.worst;
     }
     EXPECT_DOUBLE_EQ(worst, found.time_after);
+  }
+}
+
+TEST(Replan, ItsPlanSaysWhereTheLimitOnMovesBinds) {
+  const Placement current = on_two_ranks({}, single_copies({0, 0, 1, 1}));
+  const std::vector<LayerTokens> tokens = {{.attention = {}, .ffn = {6, 4, 1, 1}}};
+  for (const int moves : {1, 2}) {
+    const ReplanTerms terms{.moves = moves};
+    const Replan found = replan(current, tokens, terms);
+    EXPECT_EQ(found.placement == current, moves == 1);
+    const Certificate certificate =
+        certified_plan(found, current, tokens, terms).layers[0].certificate;
+    EXPECT_EQ(certificate.binding == Binding::kMoves, moves == 1);
+    EXPECT_EQ(certificate.worst, moves == 1 ? 10 : 7);
   }
 }
 
