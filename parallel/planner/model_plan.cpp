@@ -1,5 +1,6 @@
 #include "parallel/planner/model_plan.h"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <utility>
@@ -15,16 +16,32 @@ void add_loads(const std::vector<double>& tokens, double cost, std::vector<doubl
   }
 }
 
+/// Plans one layer, which has experts dealt round-robin where `dealt` has them.
+using PlanLayer = std::function<LayerPlan(std::size_t layer, const PlacementProblem& problem,
+                                          const LayerPlan& dealt)>;
+
 /// What `make` returns for each layer; BadInput gets the layer's number before it.
-ModelPlan planned(const PlanTerms& terms, std::vector<LayerLoads> loads,
-                  const std::function<LayerPlan(std::size_t, const PlacementProblem&)>& make) {
+ModelPlan planned(const PlanTerms& terms, std::vector<LayerLoads> loads, const PlanLayer& make) {
   ModelPlan plan{terms, std::move(loads), {}};
   for (std::size_t layer = 0; layer < plan.loads.size(); ++layer) {
     try {
-      plan.layers.push_back(make(layer, joint_problem(terms, plan.loads[layer])));
+      const LayerLoads& own = plan.loads[layer];
+      plan.layers.push_back(make(layer, joint_problem(terms, own), dealt_round_robin(terms, own)));
     } catch (const BadInput& error) {
       throw BadInput(message_of("layer ", layer, ": ", error.what()));
     }
+  }
+  return plan;
+}
+
+/// The plan with experts where `other` has them, where that is allowed and makes the slowest rank
+/// faster. Plans are found by searches, which may miss what is at hand.
+LayerPlan no_slower_than(const LayerPlan& other, LayerPlan plan, const PlacementProblem& problem) {
+  const double worst = worst_time(other, problem);
+  if (worst < plan.certificate.worst && is_allowed(other, problem)) {
+    plan.experts = other.experts;
+    plan.certificate.worst = worst;
+    plan.certificate.bound = std::min(plan.certificate.bound, worst);
   }
   return plan;
 }
@@ -59,18 +76,25 @@ ModelPlan plan_model(const PlanTerms& terms, std::vector<LayerLoads> loads,
                      const PlaceEffort& effort) {
   PlaceEffort seeded = effort;
   seeded.seed = terms.seed;
-  return planned(terms, std::move(loads), [&](std::size_t, const PlacementProblem& problem) {
-    return place(problem, seeded);
-  });
+  return planned(terms, std::move(loads),
+                 [&](std::size_t, const PlacementProblem& problem, const LayerPlan& dealt) {
+                   return no_slower_than(dealt, place(problem, seeded), problem);
+                 });
 }
 
 ModelPlan replan_model(const ModelPlan& current, const PlanTerms& terms,
                        std::vector<LayerLoads> loads, int moves) {
   check_input(current.layers.size() == loads.size(), "the current plan has ", current.layers.size(),
               " layers where the loads have ", loads.size());
-  return planned(terms, std::move(loads), [&](std::size_t layer, const PlacementProblem& problem) {
-    return place_from(current.layers[layer], problem, moves);
-  });
+  PlaceEffort seeded;
+  seeded.seed = terms.seed;
+  return planned(
+      terms, std::move(loads),
+      [&](std::size_t layer, const PlacementProblem& problem, const LayerPlan& dealt) {
+        const LayerPlan& before = current.layers[layer];
+        LayerPlan plan = place_from(before, problem, moves, seeded);
+        return moved_replicas(before, dealt) <= moves ? no_slower_than(dealt, plan, problem) : plan;
+      });
 }
 
 LayerPlan dealt_round_robin(const PlanTerms& terms, const LayerLoads& loads) {

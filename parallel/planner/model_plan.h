@@ -48,12 +48,14 @@ struct ModelPlan {
 /// One layer's problem: an expert's load is its tokens times the cost of a token there.
 PlacementProblem joint_problem(const PlanTerms& terms, const LayerLoads& loads);
 
-/// Places every layer, each with its certificate. Throws BadInput, naming the layer.
+/// Places every layer, each with its certificate and no slower than experts dealt round-robin,
+/// where these are allowed. Throws BadInput, naming the layer.
 ModelPlan plan_model(const PlanTerms& terms, std::vector<LayerLoads> loads,
                      const PlaceEffort& effort = {});
 
-/// The current plan with at most `moves` replicas a layer put elsewhere, for these terms and loads.
-/// Throws BadInput, naming the layer, where the current plan does not fit them.
+/// The current plan with at most `moves` replicas a layer put elsewhere, for these terms and loads;
+/// no slower than experts dealt round-robin, where so many moves lead there. Throws BadInput,
+/// naming the layer, where the current plan does not fit them.
 ModelPlan replan_model(const ModelPlan& current, const PlanTerms& terms,
                        std::vector<LayerLoads> loads, int moves);
 

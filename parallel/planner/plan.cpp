@@ -26,6 +26,24 @@ bool has_equal_shares(const LayerPlan& plan) {
   });
 }
 
+bool is_allowed(const LayerPlan& plan, const PlacementProblem& problem) {
+  const int group = problem.is_node_limited() ? problem.group : problem.experts();
+  int replicas = 0;
+  std::vector<int> held(problem.ranks.size());
+  for (int expert = 0; expert < problem.experts(); ++expert) {
+    const auto first = static_cast<std::size_t>(expert / group * group);
+    const int node = plan.experts[first].front().rank / problem.reach();
+    for (const Replica& replica : plan.experts[static_cast<std::size_t>(expert)]) {
+      const auto rank = static_cast<std::size_t>(replica.rank);
+      if (++held[rank] > problem.ranks[rank].slots || replica.rank / problem.reach() != node) {
+        return false;
+      }
+      ++replicas;
+    }
+  }
+  return replicas <= problem.slots;
+}
+
 std::vector<double> rank_times(const LayerPlan& plan, const PlacementProblem& problem, int window) {
   const auto& loads = problem.windows[static_cast<std::size_t>(window)];
   std::vector<double> times(problem.ranks.size());

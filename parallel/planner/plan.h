@@ -51,6 +51,9 @@ std::string_view name_of(Binding binding);
 /// Whether every expert's replicas take the same part of it each.
 bool has_equal_shares(const LayerPlan& plan);
 
+/// Whether the ranks have room for its replicas, and groups are on a node each.
+bool is_allowed(const LayerPlan& plan, const PlacementProblem& problem);
+
 /// Time of each rank in one window. (ranks)
 std::vector<double> rank_times(const LayerPlan& plan, const PlacementProblem& problem, int window);
 

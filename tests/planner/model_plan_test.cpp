@@ -59,6 +59,34 @@ TEST(ModelPlan, EveryLayerHoldsAndIsBound) {
   }
 }
 
+// The heaviest first, each to the rank with the least, comes to 7.
+TEST(ModelPlan, IsNoSlowerThanRoundRobin) {
+  PlanTerms terms = terms_of(2, 5);
+  const std::vector<LayerLoads> loads = {{{{}, {2, 3, 2, 3, 2}}}};
+  const PlaceEffort none{.search_steps = 0, .proof_steps = 0};
+  EXPECT_EQ(plan_model(terms, loads, none).layers[0].certificate.worst, 6);
+  const LayerPlan dealt = dealt_round_robin(terms, loads[0]);
+  ModelPlan swapped{terms, loads, {dealt}};
+  std::swap(swapped.layers[0].experts[2], swapped.layers[0].experts[1]);
+  EXPECT_EQ(replan_model(swapped, terms, loads, 2).layers[0].certificate.worst, 6);
+  EXPECT_EQ(replan_model(swapped, terms, loads, 1).layers[0].certificate.binding, Binding::kMoves);
+  terms.ranks[0].slots = 2;
+  EXPECT_FALSE(is_allowed(dealt, joint_problem(terms, loads[0])));
+  EXPECT_GT(plan_model(terms, loads, none).layers[0].certificate.worst, 6);
+}
+
+TEST(ModelPlan, GroupsAreOnOneNode) {
+  PlanTerms terms = terms_of(4, 4);
+  const LayerLoads loads = {{{}, {1, 2, 3, 4}}};
+  const LayerPlan dealt = dealt_round_robin(terms, loads);
+  terms.nodes = 2;
+  EXPECT_TRUE(is_allowed(dealt, joint_problem(terms, loads)));
+  terms.group = 2;
+  EXPECT_TRUE(is_allowed(dealt, joint_problem(terms, loads)));
+  terms.group = 4;
+  EXPECT_FALSE(is_allowed(dealt, joint_problem(terms, loads)));
+}
+
 TEST(ModelPlan, NamesTheLayerThatCannotBePlaced) {
   try {
     plan_model(terms_of(2, 4), {{{{}, {1, 2}}}, {{{}, {0, 0}}}});
