@@ -54,6 +54,12 @@ Gaps gaps_of(const ModelPlan& plan) {
   return gaps;
 }
 
+/// The slowest rank's load with experts dealt round-robin.
+double dealt_time(const ModelPlan& plan, std::size_t layer) {
+  return worst_time(dealt_round_robin(plan.terms, plan.loads[layer]),
+                    joint_problem(plan.terms, plan.loads[layer]));
+}
+
 struct Totals {
   double planned = 0;  // slowest ranks' loads, summed over the layers
   double dealt = 0;
@@ -63,19 +69,29 @@ Totals totals_of(const ModelPlan& plan) {
   Totals totals;
   for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) {
     totals.planned += plan.layers[layer].certificate.worst;
-    totals.dealt += worst_time(dealt_round_robin(plan.terms, plan.loads[layer]),
-                               joint_problem(plan.terms, plan.loads[layer]));
+    totals.dealt += dealt_time(plan, layer);
   }
   return totals;
 }
 
+/// Layers that few moves or limits keep from being as fast as with experts dealt round-robin.
+void print_slower_layers(const ModelPlan& plan, std::ostream& out) {
+  std::string layers;
+  for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) {
+    if (plan.layers[layer].certificate.worst > dealt_time(plan, layer) * (1 + kNoGap)) {
+      layers += (layers.empty() ? "" : ", ") + std::to_string(layer);
+    }
+  }
+  if (!layers.empty()) {
+    out << "slower than round-robin: layers " << layers << "\n";
+  }
+}
+
 void print_layer(const ModelPlan& plan, std::size_t layer, std::ostream& out) {
   const Certificate& found = plan.layers[layer].certificate;
-  const double dealt = worst_time(dealt_round_robin(plan.terms, plan.loads[layer]),
-                                  joint_problem(plan.terms, plan.loads[layer]));
   out << line_of("%5zu  %12.6g  %12.6g  %8s  %-14s  %8d  %12.6g\n", layer, found.worst, found.bound,
                  gap_text(found.gap()).c_str(), std::string(name_of(found.binding)).c_str(),
-                 replicas_of(plan.layers[layer]), dealt);
+                 replicas_of(plan.layers[layer]), dealt_time(plan, layer));
 }
 
 }  // namespace
@@ -140,6 +156,7 @@ void print_plan(const ModelPlan& plan, std::ostream& out) {
       "slowest ranks carry %.1f %% of what they do round-robin\n",
       gaps.proven, plan.layers.size(), 100 * gaps.mean, 100 * gaps.worst,
       100 * totals.planned / totals.dealt);
+  print_slower_layers(plan, out);
 }
 
 json plan_json(const ModelPlan& plan) {
@@ -156,17 +173,16 @@ json plan_json(const ModelPlan& plan) {
   for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) {
     const LayerPlan& placed = plan.layers[layer];
     const PlacementProblem problem = joint_problem(plan.terms, plan.loads[layer]);
-    json entry = {
-        {"layer", layer},
-        {"worst", placed.certificate.worst},
-        {"bound", placed.certificate.bound},
-        {"gap", placed.certificate.gap()},
-        {"binds", name_of(placed.certificate.binding)},
-        {"proof", name_of(placed.certificate.proof)},
-        {"round_robin", worst_time(dealt_round_robin(plan.terms, plan.loads[layer]), problem)},
-        {"rank_loads", mean_rank_loads(placed, problem)},
-        {"attention", json::array()},
-        {"ffn", json::array()}};
+    json entry = {{"layer", layer},
+                  {"worst", placed.certificate.worst},
+                  {"bound", placed.certificate.bound},
+                  {"gap", placed.certificate.gap()},
+                  {"binds", name_of(placed.certificate.binding)},
+                  {"proof", name_of(placed.certificate.proof)},
+                  {"round_robin", dealt_time(plan, layer)},
+                  {"rank_loads", mean_rank_loads(placed, problem)},
+                  {"attention", json::array()},
+                  {"ffn", json::array()}};
     for (int e = 0; e < static_cast<int>(placed.experts.size()); ++e) {
       entry[e < attention ? "attention" : "ffn"].push_back(
           replicas_json(placed.experts[static_cast<std::size_t>(e)]));

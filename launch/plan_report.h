@@ -8,7 +8,8 @@
 namespace bam {
 
 /// A plan for people: a line a layer with the slowest rank, the bound, the gap between them and
-/// what binds, beside experts dealt round-robin; then the plan as a whole.
+/// what binds, beside experts dealt round-robin; then the plan as a whole, and the layers that
+/// these would make faster.
 void print_plan(const ModelPlan& plan, std::ostream& out);
 
 /// The same, and where each expert is:

@@ -145,6 +145,49 @@ TEST_F(Plan, IsExplainedAndCompared) {
   EXPECT_NE(table.find("A: " + file("before")), std::string::npos) << table;
 }
 
+// Each window's slowest rank has 9, another one each time; no rank's mean is more than 5.
+TEST_F(Plan, IsExplainedWindowByWindow) {
+  const std::string windows = written("windows.csv", "9,1\n\n1,9\n");
+  expect_code(0,
+              alone({"plan", "place", "--loads", windows, "--ranks", "2", "--out", file("plan")}));
+  const std::string text = expect_code(0, alone({"plan", "explain", file("plan")})).out;
+  EXPECT_NE(text.find("slowest rank 9 (mean of the slowest of each of 2 windows), bound 9"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("mean load  of slowest  slowest in"), std::string::npos) << text;
+  const json found =
+      json::parse(expect_code(0, alone({"plan", "explain", file("plan"), "--json"})).out);
+  for (const json& rank : found[0]["ranks"]) {
+    EXPECT_EQ(rank["load"], 5);
+    EXPECT_DOUBLE_EQ(rank["of_slowest"].get<double>(), 5.0 / 9);
+    EXPECT_EQ(rank["slowest_in"], 1);
+  }
+  for (const char* layer : {"-1", "1"}) {
+    expect_refused({"plan", "explain", file("plan"), "--layer", layer},
+                   {std::string("--layer: ") + layer, "from 0 to 0"});
+  }
+}
+
+// A rank has got both hot experts, and no room to send one of them away alone.
+TEST_F(Plan, SaysWhereRoundRobinIsFaster) {
+  const std::string before = written("before.csv", "10,6,5,1\n");
+  expect_code(0,
+              alone({"plan", "place", "--loads", before, "--ranks", "2", "--out", file("plan")}));
+  const std::string later = written("later.csv", "9,1,1,9\n");
+  const auto changed = [&](const char* moves) {
+    return expect_code(0, alone({"plan", "place", "--loads", later, "--ranks", "2", "--from",
+                                 file("plan"), "--moves", moves, "--out", file("moved")}))
+        .out;
+  };
+  const std::string table = changed("1");
+  EXPECT_NE(table.find("slower than round-robin: layers 0\n"), std::string::npos) << table;
+  const std::string text = expect_code(0, alone({"plan", "explain", file("moved")})).out;
+  EXPECT_NE(text.find("slower than experts dealt round-robin, whose slowest rank is at 10\n"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(changed("2").find("slower than"), std::string::npos);
+}
+
 TEST_F(Plan, SaysWhereTheLimitOnMovesBinds) {
   place({"--ranks", "8", "--slots", "16"});
   const std::string later =
