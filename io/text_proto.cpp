@@ -6,6 +6,7 @@
 #include <google/protobuf/text_format.h>
 
 #include <charconv>
+#include <set>
 
 #include "io/text_file.h"
 #include "runtime/check.h"
@@ -13,6 +14,8 @@
 namespace bam {
 namespace {
 
+using google::protobuf::Descriptor;
+using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::TextFormat;
@@ -35,6 +38,49 @@ class FirstError final : public google::protobuf::io::ErrorCollector {
   std::string text_;
 };
 
+/// "FP32, BF16".
+std::string names_of(const EnumDescriptor& type) {
+  std::string names;
+  for (int value = 0; value < type.value_count(); ++value) {
+    names += (value > 0 ? ", " : "") + type.value(value)->name();
+  }
+  return names;
+}
+
+/// Of the fields of that name in the message and in those inside it, the enumerations.
+void find_enumerations(const Descriptor& message, std::string_view name,
+                       std::set<const Descriptor*>& seen, std::set<const EnumDescriptor*>& found) {
+  if (!seen.insert(&message).second) {
+    return;
+  }
+  for (int f = 0; f < message.field_count(); ++f) {
+    const FieldDescriptor& field = *message.field(f);
+    if (field.enum_type() != nullptr && field.name() == name) {
+      found.insert(field.enum_type());
+    } else if (field.message_type() != nullptr) {
+      find_enumerations(*field.message_type(), name, seen, found);
+    }
+  }
+}
+
+/// The parser's complaint; of a value that an enumeration does not have, with those that it has.
+std::string with_enumeration(const std::string& complaint, const Descriptor& message) {
+  constexpr std::string_view kBeforeField = " for field \"";
+  const std::size_t before = complaint.rfind(kBeforeField);
+  if (complaint.find("Unknown enumeration value") == std::string::npos ||
+      before == std::string::npos) {
+    return complaint;
+  }
+  const std::size_t name = before + kBeforeField.size();
+  const std::size_t end = complaint.find('"', name);
+  std::set<const Descriptor*> seen;
+  std::set<const EnumDescriptor*> found;
+  find_enumerations(message, std::string_view(complaint).substr(name, end - name), seen, found);
+  return found.size() != 1 ? complaint
+                           : complaint.substr(0, end + 1) + " where one of " +
+                                 names_of(**found.begin()) + " was expected";
+}
+
 enum class Onto { kNothing, kWhatStands };
 
 /// Empty, or what is wrong with the text. Onto nothing, a field given twice is an error.
@@ -46,7 +92,11 @@ std::string read_onto(Onto onto, std::string_view text, Message& message) {
   const std::string whole(text);
   const bool ok = onto == Onto::kNothing ? parser.ParseFromString(whole, &message)
                                          : parser.MergeFromString(whole, &message);
-  return ok ? "" : (error.text().empty() ? "1:1: cannot be read" : error.text());
+  if (ok) {
+    return "";
+  }
+  return error.text().empty() ? "1:1: cannot be read"
+                              : with_enumeration(error.text(), *message.GetDescriptor());
 }
 
 /// One step of a dotted path: `domains[2]`.
@@ -84,9 +134,25 @@ Message& child(Message& message, const Step& step, std::string_view path) {
     return *reflection->MutableMessage(&message, field);
   }
   const int size = reflection->FieldSize(message, field);
-  check_input(step.index >= 0 && step.index < size, "--set ", path, ": ", step.name,
-              " needs an index, [0] to [", size - 1, "]");
+  check_input(size > 0, "--set ", path, ": ", step.name, " has no entries");
+  check_input(step.index >= 0, "--set ", path, ": ", step.name, " is a list: say which, ",
+              step.name, "[0] to [", size - 1, "]");
+  check_input(step.index < size, "--set ", path, ": ", step.name, " has entries [0] to [", size - 1,
+              "], and no [", step.index, "]");
   return *reflection->MutableRepeatedMessage(&message, field, step.index);
+}
+
+/// The last step of a path, a field that is set as a whole.
+const FieldDescriptor& whole_field(const Message& message, const Step& step,
+                                   std::string_view path) {
+  const FieldDescriptor& field = *field_of(message, step, path);
+  check_input(step.index < 0 || field.is_repeated(), "--set ", path, ": ", step.name,
+              " is not a list");
+  check_input(step.index < 0, "--set ", path, ": ", step.name,
+              field.message_type() != nullptr
+                  ? ": of an entry the fields are set, one by one"
+                  : ": a list is set as a whole, its entries separated by commas");
+  return field;
 }
 
 std::string quoted(std::string_view value) {
@@ -124,6 +190,8 @@ void assign(Message& message, const FieldDescriptor& field, std::string_view val
   }
   message.GetReflection()->ClearField(&message, &field);
   const std::string error = read_onto(Onto::kWhatStands, text, message);
+  check_input(error.empty() || field.enum_type() == nullptr, "--set ", path, ": ", value,
+              " is none of ", field.enum_type() != nullptr ? names_of(*field.enum_type()) : "");
   check_input(error.empty(), "--set ", path, ": ", value, " is not a value for it (", error, ")");
 }
 
@@ -155,8 +223,8 @@ void set_field(Message& message, std::string_view assignment, std::string_view p
     owner = &child(*owner, step_of(path.substr(begin, dot - begin), given), given);
     begin = dot + 1;
   }
-  const auto* field = field_of(*owner, step_of(path.substr(begin), given), given);
-  assign(*owner, *field, assignment.substr(equals + 1), given);
+  const FieldDescriptor& field = whole_field(*owner, step_of(path.substr(begin), given), given);
+  assign(*owner, field, assignment.substr(equals + 1), given);
 }
 
 std::string text_of(const Message& message) {

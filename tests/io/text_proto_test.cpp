@@ -47,6 +47,49 @@ TEST(SetField, ReplacesScalarsListsAndEntries) {
   EXPECT_EQ(config.model().mixture().attention().routing(), proto::AttentionMixture::TOP_K);
 }
 
+std::string refusal_of(const std::string& assignment) {
+  proto::RunConfig config;
+  parse_text_proto("data { domains { name: 'law' } domains { name: 'code' } }", "run", config);
+  try {
+    set_field(config, assignment);
+  } catch (const BadInput& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(TextProto, ListsTheValuesOfAnEnumeration) {
+  EXPECT_EQ(error_of("training { precision: bf16 }"),
+            "run.textproto:1:28: Unknown enumeration value of \"bf16\" for field \"precision\" "
+            "where one of FP32, BF16 was expected");
+  EXPECT_NE(error_of("model { mixture { attention { routing: HARD } } }")
+                .find("one of SOFT, TOP_K, UNIFORM"),
+            std::string::npos);
+}
+
+TEST(SetField, ListsTheValuesOfAnEnumeration) {
+  EXPECT_EQ(refusal_of("training.precision=bf16"),
+            "--set training.precision: bf16 is none of FP32, BF16");
+  EXPECT_EQ(refusal_of("training.precision=BF16"), "");
+}
+
+TEST(SetField, SaysWhichEntriesAListHas) {
+  EXPECT_EQ(refusal_of("data.domains[2].share=1"),
+            "--set data.domains[2].share: domains has entries [0] to [1], and no [2]");
+  EXPECT_EQ(refusal_of("data.domains.share=1"),
+            "--set data.domains.share: domains is a list: say which, domains[0] to [1]");
+  EXPECT_EQ(refusal_of("data.domains[2]={ name: 'x' }"),
+            "--set data.domains[2]: domains: of an entry the fields are set, one by one");
+  EXPECT_EQ(
+      refusal_of("optimizer.no_decay[0]=NORM"),
+      "--set optimizer.no_decay[0]: no_decay: a list is set as a whole, its entries separated "
+      "by commas");
+  EXPECT_EQ(refusal_of("training.steps[0]=1"), "--set training.steps[0]: steps is not a list");
+  EXPECT_EQ(refusal_of("data.domains[1].share=1"), "");
+  proto::RunConfig empty;
+  EXPECT_THROW(set_field(empty, "data.domains[0].share=1"), BadInput);
+}
+
 TEST(SetField, NamesTheFieldThatIsWrong) {
   proto::RunConfig config;
   for (const char* wrong : {"model.depth=4", "model.n_layers=four", "model.n_layers", "=4",
