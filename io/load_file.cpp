@@ -174,8 +174,8 @@ void check_windows(const std::vector<LoadMatrix>& windows, const std::string& so
       }
     }
   }
-  check_input(std::isfinite(total) && total > 0, source,
-              ": all loads are 0 (or their sum overflows)");
+  check_input(std::isfinite(total), source, ": the sum of all loads overflows");
+  check_input(total > 0, source, ": all loads are 0");
 }
 
 LoadFile read_loads(const std::filesystem::path& path, const std::string& domain) {

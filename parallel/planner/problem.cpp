@@ -23,7 +23,8 @@ void validate_loads(const PlacementProblem& problem) {
       total += loads[expert];
     }
   }
-  check_input(std::isfinite(total) && total > 0, "loads: all are 0 (or their sum overflows)");
+  check_input(std::isfinite(total), "loads: their sum overflows");
+  check_input(total > 0, "loads: all are 0");
 }
 
 void validate_ranks(const PlacementProblem& problem) {

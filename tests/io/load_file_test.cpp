@@ -84,7 +84,7 @@ TEST_F(LoadFiles, NumbersThatAreNoneAreNamed) {
 TEST_F(LoadFiles, ThoseWithoutLoadsAreNamed) {
   expect_refused("a.csv", "0,0\n0,0\n", "all loads are 0");
   expect_refused("a.json", "[[0]]", "all loads are 0");
-  expect_refused("a.csv", "1e308,1e308\n1e308,1e308\n", "overflows");
+  expect_refused("a.csv", "1e308,1e308\n1e308,1e308\n", "the sum of all loads overflows");
   expect_refused("a.csv", "", "no loads");
   expect_refused("a.json", "[]", "lists 1 deep");
   expect_refused("a.json", "[[]]", "no experts");

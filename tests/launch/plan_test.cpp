@@ -351,7 +351,8 @@ TEST_F(Plan, RefusesLoadsThatAreNone) {
   refused("1,2\n3\n", ":2: 1 experts");
   refused("1,nan\n", "field 2: nan");
   refused("1,-2\n", "field 2: -2");
-  refused("0,0\n", "all loads are 0");
+  refused("0,0\n", "all loads are 0\n");
+  refused("1e308,1e308\n", "the sum of all loads overflows");
 }
 
 TEST_F(Plan, RefusesRanksAndMemoryThatDoNotFit) {

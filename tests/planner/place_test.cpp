@@ -228,6 +228,10 @@ INSTANTIATE_TEST_SUITE_P(
                              p.windows = {{0, 0, 0, 0}};
                            },
                            "all are 0"},
+                    Spoilt{[](P& p) {
+                             p.windows = {{1e308, 1e308, 0, 0}};
+                           },
+                           "sum overflows"},
                     Spoilt{[](P& p) { p.ranks.clear(); }, "ranks: 0"},
                     Spoilt{[](P& p) { p.ranks[1].slots = 0; }, "rank 1 has 0"},
                     Spoilt{[](P& p) { p.ranks[2].speed = 0; }, "rank 2 has 0"},
