@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "launch/monotone.h"
 #include "runtime/elementwise.h"
 #include "runtime/host.h"
+#include "runtime/median.h"
 #include "runtime/random.h"
 #include "runtime/trace.h"
 

@@ -9,6 +9,7 @@
 #include "launch/monotone.h"
 #include "runtime/check.h"
 #include "runtime/matmul.h"
+#include "runtime/median.h"
 
 namespace bam {
 namespace {

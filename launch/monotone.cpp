@@ -66,9 +66,4 @@ std::vector<std::string> make_monotone(std::vector<TimedSize>& points, const Mea
   return sentences;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 }  // namespace bam

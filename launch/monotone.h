@@ -22,7 +22,4 @@ using MeasureAgain = std::function<double(std::size_t)>;
 /// Returns a sentence for each such point that was off by more than a tenth, naming both.
 std::vector<std::string> make_monotone(std::vector<TimedSize>& points, const MeasureAgain& again);
 
-/// The median; of an even number, the larger of the two in the middle.
-double median(std::vector<double> values);
-
 }  // namespace bam

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/median.h"
+
 namespace bam {
 namespace {
 
@@ -19,10 +21,7 @@ void StepLimit::add(double seconds) {
 }
 
 double StepLimit::seconds() const {
-  std::vector<double> sorted = latest_;
-  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  return std::max(least_, middle == sorted.end() ? 0.0 : factor_ * *middle);
+  return latest_.empty() ? least_ : std::max(least_, factor_ * median(latest_));
 }
 
 }  // namespace bam

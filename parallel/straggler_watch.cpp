@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "runtime/median.h"
+
 namespace bam {
 namespace {
 
@@ -33,12 +35,6 @@ std::vector<double> for_each_rank(std::span<const PartTimes> ranks, Of of) {
     values.push_back(of(parts));
   }
   return values;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 double all_seconds(const PartTimes& parts) {

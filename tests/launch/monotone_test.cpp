@@ -72,10 +72,5 @@ TEST(Monotone, ComparesWhatIsLargerInEveryDimension) {
   EXPECT_EQ(seconds_of(points), (std::vector<double>{6, 3, 7, 3}));
 }
 
-TEST(Monotone, TheMedianHeedsNoSingleOutlier) {
-  EXPECT_EQ(median({3, 1000, 1, 2, 2}), 2);
-  EXPECT_EQ(median({7}), 7);
-}
-
 }  // namespace
 }  // namespace bam
