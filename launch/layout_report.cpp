@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <ostream>
+#include <utility>
 
 #include "launch/text_table.h"
 #include "model/flops.h"
@@ -41,26 +42,33 @@ double number(const json& layout, const char* part, const char* name) {
   return layout[part][name].get<double>();
 }
 
+/// What is in bytes, for people.
+std::string bytes_of(const json& layout, const char* part, const char* name) {
+  return bytes_text(number(layout, part, name));
+}
+
 void print_line(const json& layout, std::ostream& out) {
   const bool fits = layout["fits"].get<bool>();
   const std::string shape =
       line_of("%d x %d", layout["data_parallel"].get<int>(), layout["expert_parallel"].get<int>());
-  out << line_of(
-      "%12s  %11lld%c  %9s  %6d  %9.2f%c  %10.4g  %11s  %7.1f  %7.1f  %8.3g  %10.3g\n",
-      shape.c_str(), layout["micro_steps"].get<long long>(),
-      layout["changes_balance_loss"].get<bool>() ? '*' : ' ',
-      layout["recompute"].get<bool>() ? "yes" : "no", layout["slices_per_peer"].get<int>(),
-      number(layout, "memory", "total") / 1e9, fits ? ' ' : '!', number(layout, "step", "seconds"),
-      grouped(layout["tokens_per_second"].get<std::int64_t>()).c_str(),
-      100 * layout["share_of_peak"].get<double>(), 100 * number(layout, "step", "hidden"),
-      number(layout, "bytes", "node") / 1e9, number(layout, "bytes", "network") / 1e9);
+  out << line_of("%12s  %11lld%c  %9s  %6d  %7s%c  %10.4g  %11s  %7.1f  %8.1f  %7s  %7s\n",
+                 shape.c_str(), layout["micro_steps"].get<long long>(),
+                 layout["changes_balance_loss"].get<bool>() ? '*' : ' ',
+                 layout["recompute"].get<bool>() ? "yes" : "no",
+                 layout["slices_per_peer"].get<int>(), bytes_of(layout, "memory", "total").c_str(),
+                 fits ? ' ' : '!', number(layout, "step", "seconds"),
+                 grouped(layout["tokens_per_second"].get<std::int64_t>()).c_str(),
+                 100 * layout["share_of_peak"].get<double>(),
+                 100 * number(layout, "step", "hidden"), bytes_of(layout, "bytes", "node").c_str(),
+                 bytes_of(layout, "bytes", "network").c_str());
 }
 
 void print_parts(const json& layout, std::ostream& out) {
-  out << "\nof the first, memory in GB:";
+  out << "\nof the first, memory:";
+  const char* separator = " ";
   for (const char* part :
        {"weights", "gradients", "optimizer", "activations", "exchange", "staging", "snapshot"}) {
-    out << line_of(" %s %.3g", part, number(layout, "memory", part) / 1e9);
+    out << std::exchange(separator, ", ") << part << " " << bytes_of(layout, "memory", part);
   }
   out << "\nof the first, seconds:";
   for (const char* part : {"forward", "backward", "optimizer", "exposed"}) {
@@ -97,8 +105,9 @@ json layout_json(const PricedLayout& layout, const PlanInput& input) {
 }
 
 void print_layouts(const json& layouts, std::ostream& out) {
-  out << "data x expert  micro-steps  recompute  slices  memory GB      step s     tokens/s  "
-         "% peak  hidden %  node GB  network GB\n";
+  out << line_of("%13s  %11s  %9s  %6s  %7s   %10s  %11s  %7s  %8s  %7s  %7s\n", "data x expert",
+                 "micro-steps", "recompute", "slices", "memory", "step s", "tokens/s", "% peak",
+                 "hidden %", "node", "network");
   bool is_marked = false;
   bool all_fit = true;
   for (const json& layout : layouts) {
@@ -118,9 +127,16 @@ void print_layouts(const json& layouts, std::ostream& out) {
 }
 
 void print_comparison(const json& before, const json& after, std::ostream& out) {
+  const auto ratio = [](double a, double b) {
+    return a > 0 ? line_of("x %.3g", b / a) : std::string();
+  };
   const auto row = [&](const char* name, double a, double b) {
-    out << line_of("%-22s %14.5g %14.5g %9s\n", name, a, b,
-                   a > 0 ? line_of("x %.3g", b / a).c_str() : "");
+    out << line_of("%-22s %14.5g %14.5g %9s\n", name, a, b, ratio(a, b).c_str());
+  };
+  const auto bytes_row = [&](const std::string& name, const char* part, const char* of) {
+    out << line_of("%-22s %14s %14s %9s\n", name.c_str(), bytes_of(before, part, of).c_str(),
+                   bytes_of(after, part, of).c_str(),
+                   ratio(number(before, part, of), number(after, part, of)).c_str());
   };
   const auto shape = [](const json& layout) {
     return line_of("%d x %d", layout["data_parallel"].get<int>(),
@@ -129,8 +145,7 @@ void print_comparison(const json& before, const json& after, std::ostream& out) 
   out << line_of("%-22s %14s %14s\n", "", "as it is", "changed");
   out << line_of("%-22s %14s %14s\n", "data x expert", shape(before).c_str(), shape(after).c_str());
   row("micro-steps", before["micro_steps"].get<double>(), after["micro_steps"].get<double>());
-  row("memory of a rank, GB", number(before, "memory", "total") / 1e9,
-      number(after, "memory", "total") / 1e9);
+  bytes_row("memory of a rank", "memory", "total");
   for (const char* part : {"seconds", "forward", "backward", "optimizer", "exposed"}) {
     row(part, number(before, "step", part), number(after, "step", part));
   }
@@ -139,8 +154,7 @@ void print_comparison(const json& before, const json& after, std::ostream& out) 
   row("% of peak", 100 * before["share_of_peak"].get<double>(),
       100 * after["share_of_peak"].get<double>());
   for (const char* link : {"node", "network"}) {
-    row((std::string("sent by a rank, GB, ") + link).c_str(), number(before, "bytes", link) / 1e9,
-        number(after, "bytes", link) / 1e9);
+    bytes_row(std::string("sent by a rank, ") + link, "bytes", link);
   }
   if (!before["fits"].get<bool>() || !after["fits"].get<bool>()) {
     out << "does not fit in a rank's memory: "

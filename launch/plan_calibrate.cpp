@@ -14,6 +14,7 @@
 #include "launch/calibration.h"
 #include "launch/command_line.h"
 #include "launch/exit_codes.h"
+#include "launch/text_table.h"
 #include "parallel/mpi_session.h"
 #include "runtime/check.h"
 
@@ -103,13 +104,13 @@ Cluster measure(Stream& stream, Communicator& world, const Request& request,
 
 void print_cluster(const Cluster& cluster, std::ostream& out) {
   out << cluster.name << ": " << cluster.nodes << " x " << cluster.ranks_per_node << " ranks, "
-      << cluster.memory / 1e9 << " GB each\nbest product: " << cluster.fp32.peak / 1e9
+      << bytes_text(cluster.memory) << " each\nbest product: " << cluster.fp32.peak / 1e9
       << " GFLOP/s fp32, " << cluster.bf16.peak / 1e9 << " GFLOP/s bf16; copies "
-      << cluster.rows.copy / 1e9 << " GB/s\n";
+      << bytes_text(cluster.rows.copy) << "/s\n";
   for (const LinkClass which : {LinkClass::kNode, LinkClass::kNetwork}) {
     const Link& link = cluster.link(which);
     if (link.bandwidth > 0) {
-      out << name_of(which) << ": " << link.bandwidth / 1e9 << " GB/s, " << link.latency * 1e6
+      out << name_of(which) << ": " << bytes_text(link.bandwidth) << "/s, " << link.latency * 1e6
           << " us\n";
     }
   }

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <ostream>
 
+#include "launch/text_table.h"
 #include "parallel/planner/cost/memory_model.h"
 #include "parallel/planner/cost/plan_cost.h"
 #include "parallel/planner/cost/step_model.h"
@@ -82,22 +83,23 @@ json plan_costs(const ModelPlan& plan, const PlanInput& input,
 
 void print_costs(const json& costs, std::ostream& out) {
   const auto number = [](const json& value) { return value.get<double>(); };
-  out << line_of("predicted: %.3g GB on the fullest rank (%s); a step takes %.4g s, and %.4g s ",
-                 number(costs["memory"]) / 1e9, costs["fits"].get<bool>() ? "fits" : "does not fit",
-                 number(costs["step_planned"]), number(costs["step_before"]))
+  out << line_of("predicted: %s on the fullest rank (%s); a step takes %.4g s, and %.4g s ",
+                 bytes_text(number(costs["memory"])).c_str(),
+                 costs["fits"].get<bool>() ? "fits" : "does not fit", number(costs["step_planned"]),
+                 number(costs["step_before"]))
       << "under " << costs["before"].get<std::string>() << "\n";
   const json& replicas = costs["replicas"];
   out << line_of(
-      "copies' gradients and weights: %.3g GB a step over nodes' links, %.3g GB over the "
+      "copies' gradients and weights: %s a step over nodes' links, %s over the "
       "network, %.3g s if nothing hides them\n",
-      number(replicas["bytes"]["node"]) / 1e9, number(replicas["bytes"]["network"]) / 1e9,
-      number(replicas["seconds"]));
+      bytes_text(number(replicas["bytes"]["node"])).c_str(),
+      bytes_text(number(replicas["bytes"]["network"])).c_str(), number(replicas["seconds"]));
   if (!costs.contains("migration")) {
     return;
   }
   const json& migration = costs["migration"];
-  out << line_of("going over: %d copies, %.3g GB, %.3g s; ", migration["replicas"].get<int>(),
-                 number(migration["bytes"]) / 1e9, number(migration["seconds"]));
+  out << line_of("going over: %d copies, %s, %.3g s; ", migration["replicas"].get<int>(),
+                 bytes_text(number(migration["bytes"])).c_str(), number(migration["seconds"]));
   if (migration["pays_after_steps"].is_null()) {
     out << "does not pay\n";
   } else {

@@ -2,13 +2,15 @@
 
 #include <cstdio>
 
+#include "launch/text_table.h"
+
 namespace bam {
 namespace {
 
 std::string written(const SaveReport& report) {
   char text[128];
-  std::snprintf(text, sizeof text, "%.1f MB written in %.2f s, training waited %.2f s",
-                static_cast<double>(report.bytes) / 1e6, report.write_seconds,
+  std::snprintf(text, sizeof text, "%s written in %.2f s, training waited %.2f s",
+                bytes_text(static_cast<double>(report.bytes)).c_str(), report.write_seconds,
                 report.blocked_seconds);
   return text;
 }

@@ -311,6 +311,11 @@ TEST_F(Plan, CalibratesTheRanksItRunsOn) {
   const json found = json::parse(expect_code(0, alone(words)).out);
   EXPECT_EQ(found["ranks"], 2);
   EXPECT_GT(found["layouts"][0]["step"]["seconds"].get<double>(), 0);
+  const std::string table =
+      expect_code(
+          0, alone({"plan", "layouts", SmallWorld::get().expert_kv(), "--cluster", file("here")}))
+          .out;
+  EXPECT_NE(table.find("kB, optimizer"), std::string::npos) << table;
 }
 
 TEST_F(Plan, KnowsClustersByName) {
