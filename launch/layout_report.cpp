@@ -63,6 +63,13 @@ void print_line(const json& layout, std::ostream& out) {
                  bytes_of(layout, "bytes", "network").c_str());
 }
 
+void print_without_sequences(const json& layout, const char* whose, std::ostream& out) {
+  if (const int ranks = layout["without_sequences"].get<int>(); ranks > 0) {
+    out << whose << ranks << (ranks == 1 ? " rank has" : " ranks have")
+        << " no sequences: a step has fewer than there are ranks\n";
+  }
+}
+
 void print_parts(const json& layout, std::ostream& out) {
   out << "\nof the first, memory:";
   const char* separator = " ";
@@ -93,6 +100,7 @@ json layout_json(const PricedLayout& layout, const PlanInput& input) {
       {"recompute", layout.layout.recompute},
       {"slices_per_peer", layout.layout.slices_per_peer},
       {"fits", layout.fits},
+      {"without_sequences", layout.layout.without_sequences(input.run.sequences)},
       {"changes_balance_loss",
        changes_balance_loss(input.run, layout.layout.micro_steps, input.layout.micro_steps)},
       {"memory", memory_json(layout.memory)},
@@ -123,6 +131,7 @@ void print_layouts(const json& layouts, std::ostream& out) {
   if (!all_fit) {
     out << "!: does not fit in a rank's memory\n";
   }
+  print_without_sequences(layouts.front(), "", out);
   print_parts(layouts.front(), out);
 }
 
@@ -156,6 +165,8 @@ void print_comparison(const json& before, const json& after, std::ostream& out) 
   for (const char* link : {"node", "network"}) {
     bytes_row(std::string("sent by a rank, ") + link, "bytes", link);
   }
+  print_without_sequences(before, "as it is, ", out);
+  print_without_sequences(after, "changed, ", out);
   if (!before["fits"].get<bool>() || !after["fits"].get<bool>()) {
     out << "does not fit in a rank's memory: "
         << (!before["fits"].get<bool>() ? "as it is" : "changed") << "\n";

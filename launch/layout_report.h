@@ -11,10 +11,10 @@ namespace bam {
 /// A layout and what is predicted of it:
 ///
 ///   {"data_parallel", "expert_parallel", "micro_steps", "recompute", "slices_per_peer", "fits",
-///    "changes_balance_loss", "memory": {"weights", "gradients", "optimizer", "activations",
-///    "exchange", "staging", "total"}, "step": {"seconds", "forward", "backward", "optimizer",
-///    "exchange", "exposed", "hidden", "products", "attention", "rows"}, "tokens_per_second",
-///    "share_of_peak", "bytes": {"node", "network"}}
+///    "without_sequences": ranks that have none, "changes_balance_loss", "memory":
+///    {"weights", "gradients", "optimizer", "activations", "exchange", "staging", "total"}, "step":
+///    {"seconds", "forward", "backward", "optimizer", "exchange", "exposed", "hidden", "products",
+///    "attention", "rows"}, "tokens_per_second", "share_of_peak", "bytes": {"node", "network"}}
 ///
 /// Bytes and seconds; "bytes": what one rank sends in a step.
 nlohmann::json layout_json(const PricedLayout& layout, const PlanInput& input);

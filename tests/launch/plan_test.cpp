@@ -286,6 +286,23 @@ TEST_F(Plan, SaysWhatWouldBe) {
   EXPECT_LT(found["changed"]["step"]["seconds"], found["as_it_is"]["step"]["seconds"]);
 }
 
+// Training runs so: what is recommended is not refused.
+TEST_F(Plan, SaysHowManyRanksHaveNoSequences) {
+  const SmallWorld& small = SmallWorld::get();
+  const Words three = {"--set", "cluster.ranks_per_node=3", "--set",
+                       "training.sequences_per_step=2"};
+  Words words = {"plan", "layouts", small.expert_kv(), "--cluster", "two-cores"};
+  words.insert(words.end(), three.begin(), three.end());
+  const std::string table = expect_code(0, alone(words)).out;
+  EXPECT_NE(table.find("\n1 rank has no sequences"), std::string::npos) << table;
+  words[1] = "what-if";
+  const std::string text = expect_code(0, alone(words)).out;
+  EXPECT_NE(text.find("\nchanged, 1 rank has no sequences"), std::string::npos) << text;
+  EXPECT_EQ(text.find("as it is, 1"), std::string::npos) << text;
+  expect_code(0, on_ranks(3, train(small.expert_kv(), file("run"),
+                                   settings({"training.sequences_per_step=2"}))));
+}
+
 TEST_F(Plan, IsPriced) {
   const std::string four = written("four.csv", "400,100,50,250\n");
   const Words words = {"plan", "place",   "--loads", four,    "--model",    kPaperModel, "--ranks",

@@ -19,7 +19,8 @@ struct PricedLayout {
 
 /// Every layout of the cluster's ranks that training can run: expert-parallel sizes that divide the
 /// ranks and do not cut nodes unevenly, up to one rank an expert; micro-steps that divide the
-/// sequences and leave each rank some; recomputation; slices of the attention exchange.
+/// sequences and leave each rank some, or one where there are fewer sequences than ranks;
+/// recomputation; slices of the attention exchange.
 std::vector<RunLayout> possible_layouts(const RunShape& run, const Cluster& cluster);
 
 /// What the ranks of an expert-parallel group of this size hold; see LayerHoldings.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -39,6 +40,11 @@ struct RunLayout {
   int slices_per_peer = 2;
 
   int data_parallel() const { return ranks / expert_parallel; }
+  /// Ranks that have none of a micro-step's sequences, where these are fewer than the ranks: they
+  /// compute for others' what their experts are for.
+  int without_sequences(std::int64_t sequences) const {
+    return static_cast<int>(std::max<std::int64_t>(0, ranks - sequences / micro_steps));
+  }
   bool operator==(const RunLayout&) const = default;
 };
 
