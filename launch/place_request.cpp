@@ -8,20 +8,36 @@ namespace {
 
 namespace options = boost::program_options;
 
-constexpr std::int64_t kNone = -1;
 constexpr std::int64_t kMostRanks = 1 << 20;
 constexpr std::int64_t kMostSlots = 1 << 28;
 
-int within(const char* option, std::int64_t value, std::int64_t least, std::int64_t most) {
+int within(const std::string& option, std::int64_t value, std::int64_t least, std::int64_t most) {
   check_input(value >= least && value <= most, option, ": ", value, " where a whole number from ",
               least, " to ", most, " was expected");
   return static_cast<int>(value);
+}
+
+/// A whole number in range, where the option is given.
+std::optional<int> given(const options::variables_map& values, const char* name, std::int64_t least,
+                         std::int64_t most) {
+  if (!values.contains(name)) {
+    return std::nullopt;
+  }
+  return within(std::string("--") + name, values[name].as<std::int64_t>(), least, most);
+}
+
+std::optional<SharePolicy> shares_of(const std::string& name) {
+  check_input(name.empty() || name == "equal" || name == "free", "--shares: ", name,
+              " is none of equal, free");
+  return name.empty() ? std::nullopt
+                      : std::optional(name == "free" ? SharePolicy::kFree : SharePolicy::kEqual);
 }
 
 /// Options that need each other, and numbers that are not whole.
 void check_together(const PlaceRequest& request) {
   check_input(request.from.empty() == (request.moves == 0),
               "--from and --moves: one is of no use without the other");
+  check_input(request.ranks || !request.from.empty(), "--ranks: missing");
   check_input(request.cluster.empty() || !request.model.empty(),
               "--cluster: goes with --model, the run to price");
   check_input(request.changes.empty() || !request.cluster.empty(), "--set: goes with --cluster");
@@ -34,7 +50,7 @@ void check_together(const PlaceRequest& request) {
 
 std::optional<PlaceRequest> read_place_request(std::span<const std::string> arguments) {
   PlaceRequest request;
-  std::int64_t ranks = 0, nodes = 1, slots = kNone, group = 0, moves = 0, seed = 1;
+  std::int64_t moves = 0, seed = 1;
   std::string shares;
   CommandLine line{.usage = "bam plan place --loads FILE... --ranks N [--out PLAN]",
                    .options = {},
@@ -56,18 +72,20 @@ std::optional<PlaceRequest> read_place_request(std::span<const std::string> argu
        "price the plan on this cluster (a name or file, as for layouts); --model is a run config")
       ("set", options::value(&request.changes)->composing(),
        "override a field of the run config or, as cluster.nodes=64, of the cluster")
-      ("ranks", options::value(&ranks)->required(), "ranks of the expert-parallel group")
-      ("nodes", options::value(&nodes)->default_value(1), "nodes these ranks are on")
-      ("slots", options::value(&slots)->default_value(kNone, "one of each expert"),
-       "copies of experts on all ranks together, a layer")
+      ("ranks", options::value<std::int64_t>(), "ranks of the expert-parallel group")
+      ("nodes", options::value<std::int64_t>(), "nodes these ranks are on (default: 1)")
+      ("slots", options::value<std::int64_t>(),
+       "copies of experts on all ranks together, a layer (default: one of each expert)")
       ("rank-slots", options::value(&request.rank_slots),
        "copies each rank has memory for: N, or N0,N1,... (default: slots / ranks, rounded up)")
       ("speeds", options::value(&request.speeds), "of each rank, relative: S0,S1,...")
-      ("group", options::value(&group)->default_value(0, "no such limit"),
-       "so many consecutive experts stay together on a node")
-      ("shares", options::value(&shares)->default_value("equal"),
-       "how copies divide an expert's load: equal, free")
-      ("from", options::value(&request.from), "the plan that holds now: change it, with few moves")
+      ("group", options::value<std::int64_t>(),
+       "so many consecutive experts stay together on a node (default: no such limit)")
+      ("shares", options::value(&shares),
+       "how copies divide an expert's load: equal, free (default: equal)")
+      ("from", options::value(&request.from),
+       "the plan that holds now, or a checkpoint or run folder with one: change it, with few moves; "
+       "what is not given of ranks, nodes, slots, speeds, group and shares is as in it")
       ("moves", options::value(&moves)->default_value(0, "none"),
        "copies a layer that may move, with --from")
       ("seed", options::value(&seed)->default_value(1),
@@ -77,19 +95,18 @@ std::optional<PlaceRequest> read_place_request(std::span<const std::string> argu
        "file for a picture (SVG) of each rank's load in each layer: planned, and round-robin or as "
        "--from has it")
       ("json", options::bool_switch(&request.is_json), "print JSON");
-  if (!read_command_line(std::move(line), arguments)) {
+  const auto values = read_command_line(std::move(line), arguments);
+  if (!values) {
     return std::nullopt;
   }
-  request.ranks = within("--ranks", ranks, 1, kMostRanks);
-  request.nodes = within("--nodes", nodes, 1, request.ranks);
-  request.slots = slots == kNone ? 0 : within("--slots", slots, 1, kMostSlots);
-  request.group = within("--group", group, 0, kMostSlots);
+  request.ranks = given(*values, "ranks", 1, kMostRanks);
+  request.nodes = given(*values, "nodes", 1, kMostRanks);
+  request.slots = given(*values, "slots", 1, kMostSlots);
+  request.group = given(*values, "group", 0, kMostSlots);
   request.moves = within("--moves", moves, 0, kMostSlots);
   check_input(seed >= 0, "--seed: ", seed, " is negative");
   request.seed = static_cast<std::uint64_t>(seed);
-  check_input(shares == "equal" || shares == "free", "--shares: ", shares,
-              " is none of equal, free");
-  request.shares = shares == "free" ? SharePolicy::kFree : SharePolicy::kEqual;
+  request.shares = shares_of(shares);
   check_together(request);
   return request;
 }

@@ -378,7 +378,9 @@ TEST_F(Plan, RefusesLoadsThatAreNone) {
 }
 
 TEST_F(Plan, RefusesRanksAndMemoryThatDoNotFit) {
+  expect_place_refused({}, {"--ranks: missing"});
   expect_place_refused({"--ranks", "0"}, {"--ranks: 0"});
+  expect_place_refused({"--ranks", "8", "--slots", "-1"}, {"--slots: -1"});
   expect_place_refused({"--ranks", "8", "--slots", "11"}, {"bam: --slots: 11", "12 experts"});
   expect_place_refused({"--ranks", "8", "--slots", "0"}, {"--slots: 0"});
   expect_place_refused({"--ranks", "8", "--rank-slots", "0"}, {"--rank-slots", "rank 0: 0"});
@@ -391,8 +393,48 @@ TEST_F(Plan, RefusesRanksAndMemoryThatDoNotFit) {
   expect_place_refused({"--ranks", "8", "--shares", "fair"}, {"--shares: fair"});
   expect_place_refused({"--ranks", "8", "--from", "plan"}, {"--moves"});
   place({"--ranks", "8", "--slots", "16"});
-  expect_place_refused({"--ranks", "8", "--from", file("plan"), "--moves", "1"},
-                       {"--from " + file("plan"), "does not fit the ranks' slots"});
+  const Words from = {"--from", file("plan"), "--moves", "1"};
+  const auto refused_from = [&](Words more, const Words& parts) {
+    more.insert(more.end(), from.begin(), from.end());
+    expect_place_refused(more, parts);
+  };
+  refused_from({"--slots", "14"},
+               {"bam: --slots: 14 are too few for the 16 copies in layer 0 of " + file("plan")});
+  refused_from({"--rank-slots", "1,4,4,4,4,4,4,4"}, {"bam: --rank-slots: rank 0 has room for 1"});
+  refused_from({"--ranks", "4"}, {"bam: --ranks: 4 where " + file("plan") + " is for 8"});
+  refused_from({"--nodes", "2", "--group", "3"}, {"--from ", "on more than one node"});
+  expect_refused({"plan", "place", "--loads", written("two.csv", "1,2\n"), "--from", file("plan"),
+                  "--moves", "1"},
+                 {"bam: --loads: 1 layers of 0 attention and 2 FFN experts where"});
+}
+
+TEST_F(Plan, GoesOnUnderTheTermsOfThePlanItChanges) {
+  place({"--ranks", "8", "--slots", "18", "--rank-slots", "4", "--nodes", "2", "--group", "3",
+         "--speeds", "1,1,1,1,2,2,2,2"});
+  fs::rename(file("plan"), file("before"));
+  const json kept = json::parse(place({"--from", file("before"), "--moves", "2", "--json"}).out);
+  EXPECT_EQ(kept["slots"], 18);
+  EXPECT_EQ(kept["nodes"], 2);
+  const PlanTerms before = read_plan(file("before")).terms;
+  const PlanTerms after = read_plan(file("plan")).terms;
+  EXPECT_EQ(after.group, 3);
+  for (std::size_t rank = 0; rank < 8; ++rank) {
+    EXPECT_EQ(after.ranks[rank].slots, 4);
+    EXPECT_EQ(after.ranks[rank].speed, before.ranks[rank].speed);
+  }
+  const json more =
+      json::parse(place({"--from", file("before"), "--moves", "2", "--slots", "20", "--json"}).out);
+  EXPECT_EQ(more["slots"], 20);
+}
+
+TEST_F(Plan, KeepsItsProofWhenItIsTheBest) {
+  place({"--ranks", "8", "--slots", "16"});
+  fs::rename(file("plan"), file("before"));
+  const std::string table = place({"--from", file("before"), "--moves", "2"}).out;
+  EXPECT_NE(table.find("2 of 2 layers proven optimal"), std::string::npos) << table;
+  EXPECT_NE(table.find("0 copies go to another rank"), std::string::npos) << table;
+  EXPECT_EQ(read_file(file("plan")), read_file(file("before")));
+  expect_code(0, alone({"plan", "verify", file("plan")}));
 }
 
 TEST_F(Plan, RefusesAModelThatDoesNotFitTheLoads) {
