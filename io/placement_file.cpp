@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "io/checkpoint_reader.h"
 #include "io/field_check.h"
+#include "io/text_file.h"
 #include "io/text_proto.h"
 
 namespace bam {
@@ -61,10 +63,22 @@ void write_experts(const std::vector<Replicas>& experts, RankList& first, Replic
 
 }  // namespace
 
+NamedPlacement read_placement_message(const std::filesystem::path& path) {
+  NamedPlacement placement;
+  if (!is_folder(path)) {
+    placement.source = path.string();
+    read_text_proto(path, placement.message);
+    return placement;
+  }
+  const CheckpointReader checkpoint(path);
+  check_input(checkpoint.placement() != nullptr, checkpoint.path().string(),
+              ": does not say where its experts are");
+  return {*checkpoint.placement(), checkpoint.path().string() + ": placement"};
+}
+
 Placement read_placement(const std::filesystem::path& path, const ModelConfig& config, int ranks) {
-  proto::Placement message;
-  read_text_proto(path, message);
-  return placement_of(message, config, ranks, path.string());
+  const NamedPlacement read = read_placement_message(path);
+  return placement_of(read.message, config, ranks, read.source);
 }
 
 Placement placement_of(const proto::Placement& message, const ModelConfig& config, int ranks,

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include "io/checkpoint_reader.h"
 #include "io/field_check.h"
-#include "io/text_file.h"
-#include "io/text_proto.h"
+#include "io/placement_file.h"
 #include "runtime/check.h"
 
 namespace bam {
@@ -250,15 +248,8 @@ ModelPlan plan_of_message(const proto::Placement& message, const std::string& so
 }
 
 ModelPlan read_plan(const std::filesystem::path& path) {
-  if (is_folder(path)) {
-    const CheckpointReader checkpoint(path);
-    check_input(checkpoint.placement() != nullptr, checkpoint.path().string(),
-                ": does not say where its experts are");
-    return plan_of_message(*checkpoint.placement(), checkpoint.path().string() + ": placement");
-  }
-  proto::Placement message;
-  read_text_proto(path, message);
-  return plan_of_message(message, path.string());
+  const NamedPlacement read = read_placement_message(path);
+  return plan_of_message(read.message, read.source);
 }
 
 }  // namespace bam

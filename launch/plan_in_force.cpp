@@ -1,23 +1,28 @@
 #include "launch/plan_in_force.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "io/placement_file.h"
 #include "io/plan_file.h"
-#include "io/text_proto.h"
+#include "runtime/check.h"
 
 namespace bam {
 
 PlanInForce::PlanInForce(const RunConfig& config, int ranks,
                          const std::optional<StartPoint>& start) {
   std::string source = config.parallel.placement;
+  check_input(source.empty() || config.model.mixture, source,
+              ": for a dense model, which has no experts to place");
   const bool goes_on = (config.parallel.replan || source.empty()) && start && start->resumes;
   const proto::Placement* kept = goes_on ? start->checkpoint.placement() : nullptr;
   if (kept != nullptr && kept->ranks() == ranks) {
     plan_ = *kept;
     source = start->checkpoint.path().string() + ": placement";
   } else if (!source.empty()) {
-    read_text_proto(source, plan_.emplace());
+    NamedPlacement named = read_placement_message(source);
+    plan_ = std::move(named.message);
+    source = std::move(named.source);
   }
   placement_ =
       plan_ ? placement_of(*plan_, config.model, ranks, source) : round_robin(config.model, ranks);

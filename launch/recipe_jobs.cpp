@@ -8,6 +8,7 @@
 #include "io/field_check.h"
 #include "io/content_hash.h"
 #include "io/corpus.h"
+#include "io/placement_file.h"
 #include "io/text_file.h"
 #include "io/text_proto.h"
 #include "launch/exit_codes.h"
@@ -43,6 +44,12 @@ std::string text_hash(const fs::path& path) {
     add_file(hash, file);
   }
   return hex_of(hash.digest());
+}
+
+/// Of a plan's content: of a checkpoint only where it has the experts.
+std::string plan_hash(const fs::path& path) {
+  return is_folder(path) ? hash_of_parts({text_of(read_placement_message(path).message)})
+                         : text_hash(path);
 }
 
 /// Makes the jobs one after the other, remembering the hashes that later ones build on.
@@ -150,7 +157,7 @@ class JobList {
                                       parent_hashes(phase)};
     if (const std::string& plan = config.parallel().placement(); !plan.empty()) {
       const std::string field = recipe_.name() + ": " + phase.name() + ": parallel.placement";
-      parts.push_back(naming(field, [&] { return text_hash(plan); }));
+      parts.push_back(naming(field, [&] { return plan_hash(plan); }));
     }
     return parts;
   }

@@ -61,7 +61,8 @@ int train_command(std::span<const std::string> arguments) {
       ("out", options::value(&given.folder)->required(), "run folder: checkpoints and metrics.jsonl")
       ("set", options::value(&given.overrides)->composing(), "override a field: --set model.n_layers=4")
       ("plan", options::value(&given.plan),
-       "placement plan of the experts, as --set parallel.placement=FILE")
+       "placement plan of the experts, or a checkpoint or run folder with one, as "
+       "--set parallel.placement=FILE")
       ("trace-step", options::value<std::int64_t>(),
        "write a trace of this step, trace-rank-R.json, for Perfetto or Chrome");
   add_device_options(line.options, given.device);

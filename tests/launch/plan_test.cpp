@@ -115,6 +115,9 @@ TEST_F(Plan, GoesFromARunsTraceIntoTheNextRun) {
   EXPECT_EQ(seen["plan"]["planned"]["layers"][1]["bound"], plan.layers[1].certificate.bound);
   EXPECT_EQ(text_of(message_of_plan(read_plan(file("second")))),
             text_of(message_of_plan(read_plan(file("plan")))));
+  expect_code(0, on_ranks(2, train(small.expert_kv(), file("third"), {"--plan", file("second")})));
+  EXPECT_EQ(text_of(message_of_plan(read_plan(file("third")))),
+            text_of(message_of_plan(read_plan(file("plan")))));
   const std::string text = expect_code(0, alone({"inspect", file("second")})).out;
   EXPECT_NE(text.find("experts on 2 ranks, as planned: 8 slots a layer"), std::string::npos)
       << text;
@@ -128,6 +131,11 @@ TEST_F(Plan, GoesFromARunsTraceIntoTheNextRun) {
                  {"--out: ", "is what the plan is made from"}, file("first"));
   expect_refusal(on_ranks(2, train(small.expert_kv(), file("out"), {"--plan", file("nowhere")})),
                  {"nowhere"}, file("out"));
+  expect_refusal(on_ranks(3, train(small.expert_kv(), file("out"), {"--plan", file("second")})),
+                 {"parallel.placement", file("second") + "/step-", "ranks: 2"}, file("out"));
+  expect_refusal(alone(train(small.dense(), file("out"), {"--plan", file("plan")})),
+                 {"parallel.placement", "a dense model, which has no experts to place"},
+                 file("out"));
 }
 
 TEST_F(Plan, IsExplainedAndCompared) {
