@@ -9,6 +9,7 @@
 #include "launch/recipe_results.h"
 #include "runtime/check.h"
 #include "tests/io/temporary_folder.h"
+#include "tests/io/tiny_checkpoint.h"
 
 namespace bam {
 namespace {
@@ -121,6 +122,25 @@ TEST(RecipeJobs, HashesFollowWhatAJobDependsOn) {
             job_named(branch_changed, "train-seed").recipe_hash);
   EXPECT_NE(job_named(before, "evaluate-law-expert").recipe_hash,
             job_named(branch_changed, "evaluate-law-expert").recipe_hash);
+}
+
+// Of a run folder that a plan is taken from: not with every byte that training writes there.
+TEST(RecipeJobs, AHashCoversWhereAPlanHasTheExperts) {
+  const TemporaryFolder folder;
+  write_file(folder / "law.txt", "text");
+  const std::string planned =
+      "config { parallel { placement: '" + (folder / "planned").string() + "' } }";
+  const auto hash_with = [&](std::int64_t step, const std::string& placement) {
+    CheckpointInfo info;
+    info.step = step;
+    info.config = tiny_run_config(kTinyMixture);
+    parse_text_proto(placement, "placement", info.placement.emplace());
+    write_filled(folder / "planned", info);
+    return job_named(small_jobs(folder, "run", planned), "train-law-expert").recipe_hash;
+  };
+  const std::string first = hash_with(1, "ranks: 2 layers { attention: [0, 1] ffn: [0, 1, 0] }");
+  EXPECT_EQ(hash_with(2, "ranks: 2 layers { attention: [0, 1] ffn: [0, 1, 0] }"), first);
+  EXPECT_NE(hash_with(3, "ranks: 2 layers { attention: [0, 1] ffn: [1, 1, 0] }"), first);
 }
 
 TEST(MpiLauncher, AddsWhatTheMachineNeedsAndNoMore) {
