@@ -3,6 +3,7 @@
 #include <cublas_v2.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -28,11 +29,17 @@ std::int64_t depth_of(const Operand& a) {
   return a.is_transposed ? a.matrix.rows() : a.matrix.cols();
 }
 
+// It sees the addresses on the GPU alone, and chooses kernels that read so many bytes at once.
+bool is_aligned(const Tensor& matrix) {
+  return reinterpret_cast<std::uintptr_t>(matrix.raw()) % 16 == 0;
+}
+
 // What cuBLAS takes in one call.
 bool are_alike(std::span<const Product> products) {
   const DType dtype = products.front().a.matrix.dtype();
   return std::ranges::all_of(products, [&](const Product& product) {
     return product.a.matrix.dtype() == dtype && product.c.dtype() == dtype &&
+           is_aligned(product.a.matrix) && is_aligned(product.b.matrix) && is_aligned(product.c) &&
            std::max({product.c.rows(), product.c.cols(), depth_of(product.a)}) <= kLargest;
   });
 }
@@ -50,16 +57,23 @@ struct Groups {
       left_strides.push_back(static_cast<int>(b.matrix.cols()));
       right_strides.push_back(static_cast<int>(a.matrix.cols()));
       out_strides.push_back(static_cast<int>(c.cols()));
-      left.push_back(b.matrix.raw());
-      right.push_back(a.matrix.raw());
-      out.push_back(c.raw());
       sizes.push_back(1);
+    }
+    add_addresses(products, [](const Product& product) { return product.b.matrix; });
+    add_addresses(products, [](const Product& product) { return product.a.matrix; });
+    add_addresses(products, [](const Product& product) { return product.c; });
+  }
+
+  template <class MatrixOf>
+  void add_addresses(std::span<const Product> products, MatrixOf matrix_of) {
+    for (const Product& product : products) {
+      addresses.push_back(matrix_of(product).raw());
     }
   }
 
   std::vector<cublasOperation_t> left_operations, right_operations;
   std::vector<int> rows, cols, depths, left_strides, right_strides, out_strides, sizes;
-  std::vector<void*> left, right, out;
+  std::vector<void*> addresses;  // all on the left, all on the right, all results
 };
 
 }  // namespace
@@ -99,23 +113,21 @@ class GroupedProducts::Cublas {
     const std::vector<float> alpha(products.size(), 1.0F);
     const std::vector<float> beta(products.size(), write == Write::kAdd ? 1.0F : 0.0F);
     const cudaDataType_t type = type_of(products.front().c.dtype());
-    const Tensor left = on_device(stream, groups.left);
-    const Tensor right = on_device(stream, groups.right);
-    const Tensor out = on_device(stream, groups.out);
-    const cublasStatus_t status =
-        multiply_(handle_, groups.left_operations.data(), groups.right_operations.data(),
-                  groups.rows.data(), groups.cols.data(), groups.depths.data(), alpha.data(),
-                  addresses_in(left), type, groups.left_strides.data(), addresses_in(right), type,
-                  groups.right_strides.data(), beta.data(), addresses_in(out), type,
-                  groups.out_strides.data(), count, groups.sizes.data(), CUBLAS_COMPUTE_32F);
+    const Tensor addresses = on_device(stream, groups.addresses);
+    auto** left = reinterpret_cast<void**>(addresses.raw());
+    auto** right = left + count;
+    auto** out = right + count;
+    const cublasStatus_t status = multiply_(
+        handle_, groups.left_operations.data(), groups.right_operations.data(), groups.rows.data(),
+        groups.cols.data(), groups.depths.data(), alpha.data(), left, type,
+        groups.left_strides.data(), right, type, groups.right_strides.data(), beta.data(), out,
+        type, groups.out_strides.data(), count, groups.sizes.data(), CUBLAS_COMPUTE_32F);
     check(status == CUBLAS_STATUS_SUCCESS || status == CUBLAS_STATUS_NOT_SUPPORTED,
           "cublasGemmGroupedBatchedEx: cuBLAS status ", static_cast<int>(status));
     return status == CUBLAS_STATUS_SUCCESS;
   }
 
  private:
-  static void** addresses_in(const Tensor& words) { return reinterpret_cast<void**>(words.raw()); }
-
   static Tensor on_device(Stream& stream, const std::vector<void*>& addresses) {
     Tensor words(stream, {2 * std::ssize(addresses)}, DType::kInt32);
     stream.queue().copy_in(std::as_bytes(std::span(addresses)), words.raw());

@@ -17,7 +17,8 @@ class GroupedProducts {
   GroupedProducts& operator=(const GroupedProducts&) = delete;
 
   /// As matmul_each promises; no size is 0. Returns false, with nothing done, where cuBLAS is not
-  /// there or does not take them together: of several dtypes, or bf16 whose sums are to be fp32.
+  /// there or does not take them together: of several dtypes, bf16 whose sums are to be fp32, or
+  /// one that begins at no multiple of 16 bytes.
   bool compute(Stream& stream, std::span<const Product> products, Write write);
 
  private:

@@ -13,6 +13,7 @@
 #include "runtime/matmul.h"
 #include "runtime/rope.h"
 #include "runtime/swiglu.h"
+#include "tests/bench/gpu_grouped.h"
 
 namespace bam {
 namespace {
@@ -50,22 +51,26 @@ void product(GpuTable& table, const char* name, std::int64_t m, std::int64_t k, 
                    [&] { matmul(table.stream(), transposed(y), x, dw, Write::kAdd); });
 }
 
-// What FFN experts ask of products, together and one after the other.
-void expert_lines(GpuTable& table, std::int64_t experts) {
+// What FFN experts ask of products, together and one after the other: where matmul_each is to draw
+// the line between them.
+void expert_lines(GpuTable& table, std::int64_t experts, std::int64_t hidden) {
   Stream& stream = table.stream();
   const std::int64_t rows = table.scaled(kTokens) / experts;
   const Tensor x = table.values({experts * rows, kWidth}, kBf16);
-  const Tensor w = table.values({experts * kHidden, kWidth}, kBf16);
-  const Tensor y(stream, {experts * rows, kHidden}, kBf16);
+  const Tensor w = table.values({experts * hidden, kWidth}, kBf16);
+  const Tensor y(stream, {experts * rows, hidden}, kBf16);
   std::vector<Product> products;
   for (std::int64_t e = 0; e < experts; ++e) {
     products.push_back({x.slice(e * rows, (e + 1) * rows),
-                        transposed(w.slice(e * kHidden, (e + 1) * kHidden)),
+                        transposed(w.slice(e * hidden, (e + 1) * hidden)),
                         y.slice(e * rows, (e + 1) * rows)});
   }
-  const double count = 2.0 * static_cast<double>(experts * rows * kWidth * kHidden);
-  std::cout << "FFN up of " << experts << " experts, " << rows << " tokens each" << std::endl;
-  table.operations("  together", count, [&] { matmul_each(stream, products); });
+  const double count = 2.0 * static_cast<double>(experts * rows * kWidth * hidden);
+  std::cout << "FFN up of " << experts << " experts, " << rows << " tokens each, " << hidden
+            << " wide" << std::endl;
+  if (multiply_together(stream, products)) {
+    table.operations("  together", count, [&] { multiply_together(stream, products); });
+  }
   table.operations("  one after the other", count, [&] {
     for (const Product& product : products) {
       matmul(stream, product.a, product.b, product.c);
@@ -198,8 +203,9 @@ void kernel_lines(GpuTable& table) {
   const std::int64_t n = table.scaled(kTokens);
   product(table, "FFN up, 8192 tokens", n, kWidth, kHidden);
   product(table, "attention out, 8192 tokens", n, kWidth, kWidth);
-  expert_lines(table, 4);
-  expert_lines(table, 16);
+  expert_lines(table, 4, kHidden);
+  expert_lines(table, 16, kHidden);
+  expert_lines(table, 64, kHidden / 8);
   attention_lines(table, "attention, cuDNN", "attention backward, cuDNN", 1, true);
   attention_lines(table, "attention, own", "attention backward, own", 1, false);
   attention_lines(table, "4 documents each, cuDNN", "4 documents backward, cuDNN", 4, true);

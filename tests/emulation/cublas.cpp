@@ -1,6 +1,8 @@
 // Stands in for cuBLAS, as its manual describes it: columns first, plain loops, sums in fp32.
 #include <cublas_v2.h>
 
+#include <stdexcept>
+
 #include "runtime/dtype.h"
 
 namespace {
@@ -19,9 +21,19 @@ struct Matrix {
   int stride;
 };
 
+// Kernels read 16 bytes at once; where that cannot be, a GPU stops for good.
+void check_aligned(const void* address) {
+  if (reinterpret_cast<std::uintptr_t>(address) % 16 != 0) {
+    throw std::runtime_error("misaligned address");
+  }
+}
+
 template <class T>
 void multiply(const Matrix& left, const Matrix& right, int rows, int cols, int depth, float alpha,
               float beta, void* out, int out_stride) {
+  check_aligned(left.elements);
+  check_aligned(right.elements);
+  check_aligned(out);
   auto* to = static_cast<T*>(out);
   for (int col = 0; col < cols; ++col) {
     for (int row = 0; row < rows; ++row) {
