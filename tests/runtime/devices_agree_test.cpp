@@ -100,6 +100,18 @@ TEST(DevicesAgree, LayerNorm) {
   });
 }
 
+// Heads whose pairs move one by one, more of them than a block has threads.
+TEST(DevicesAgree, RopeOfOddHeads) {
+  for_both_dtypes([](DType dtype) {
+    expect_agreement(tolerance_of(dtype), [&](Stream& stream) {
+      const Tensor x = normal_tensor(stream, {5, 2100}, dtype, "x");
+      const Tensor table = rope_table(stream, 20, 6, 1e4);
+      rope(stream, x, int_tensor(stream, {5}, {19, 3, 0, 7, 3}), table, Rotation::kBackward);
+      return results_of(stream, {x});
+    });
+  });
+}
+
 TEST(DevicesAgree, RopeAndSwiglu) {
   for_both_dtypes([](DType dtype) {
     expect_agreement(tolerance_of(dtype), [&](Stream& stream) {
