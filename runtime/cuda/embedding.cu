@@ -24,12 +24,35 @@ __global__ void embedding_kernel(const std::int32_t* tokens, const T* table, flo
   }
 }
 
+constexpr unsigned kColumnThreads = 128;
+constexpr int kRowsAtOnce = 8;  // of a run, on their way to a thread
+
+// Where the run of equal tokens ends that begins at `first`: in doubling steps, then halving ones.
+__device__ std::int64_t end_of_run(const std::int32_t* tokens, const std::int32_t* sorted,
+                                   std::int64_t first, std::int64_t rows) {
+  const int token = tokens[sorted[first]];
+  std::int64_t inside = first;
+  std::int64_t step = 1;
+  while (inside + step < rows && tokens[sorted[inside + step]] == token) {
+    inside += step;
+    step *= 2;
+  }
+  for (; step > 0; step /= 2) {
+    if (inside + step < rows && tokens[sorted[inside + step]] == token) {
+      inside += step;
+    }
+  }
+  return inside + 1;
+}
+
 // Blocks (row of the sorted order, columns): the first of a run of equal tokens adds the run up, in
-// the order of the text.
+// the order of the text. Its end is known before, so that many rows can be on their way at once, in
+// registers that the compiler leaves unused where it is not told of few blocks.
 template <int kWidth>
-__global__ void add_runs_kernel(const std::int32_t* tokens, const std::int32_t* sorted,
-                                const float* dx, float* table_gradient, std::int64_t rows,
-                                std::int64_t d, std::int64_t vocabulary) {
+__global__ void __launch_bounds__(kColumnThreads, 6)
+    add_runs_kernel(const std::int32_t* tokens, const std::int32_t* sorted, const float* dx,
+                    float* table_gradient, std::int64_t rows, std::int64_t d,
+                    std::int64_t vocabulary) {
   const std::int64_t first = blockIdx.x;
   const int token = tokens[sorted[first]];
   const std::int64_t col =
@@ -38,11 +61,22 @@ __global__ void add_runs_kernel(const std::int32_t* tokens, const std::int32_t* 
   if (is_inside || col >= d || token < 0 || token >= vocabulary) {
     return;
   }
+  const std::int64_t end = end_of_run(tokens, sorted, first, rows);
   auto sum = load<kWidth>(table_gradient + token * d + col);
-  for (std::int64_t i = first; i < rows && tokens[sorted[i]] == token; ++i) {
-    const auto part = load<kWidth>(dx + sorted[i] * d + col);
-    for (int j = 0; j < kWidth; ++j) {
-      sum.at[j] += part.at[j];
+  for (std::int64_t i = first; i < end; i += kRowsAtOnce) {
+    Pack<float, kWidth> parts[kRowsAtOnce] = {};
+    const std::int64_t count = end - i;
+#pragma unroll
+    for (int row = 0; row < kRowsAtOnce; ++row) {
+      if (row < count) {
+        parts[row] = load<kWidth>(dx + sorted[i + row] * d + col);
+      }
+    }
+#pragma unroll
+    for (int row = 0; row < kRowsAtOnce; ++row) {
+      for (int j = 0; j < kWidth; ++j) {
+        sum.at[j] = row < count ? sum.at[j] + parts[row].at[j] : sum.at[j];
+      }
     }
   }
   store(sum, table_gradient + token * d + col);
@@ -103,7 +137,7 @@ void embedding_backward(Stream& stream, const Tensor& tokens, const Tensor& dx,
   if (dx.empty()) {
     return;
   }
-  constexpr unsigned kColumnThreads = 128;
+
   const Tensor sorted = sorted_rows(stream, tokens, table_gradient.rows());
   with_width(width_of(dx.cols(), {&dx, &table_gradient}),
              [&]<int kWidth>(std::integral_constant<int, kWidth>) {
