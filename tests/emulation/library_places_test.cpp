@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <string>
 
 namespace bam::cuda {
 namespace {
@@ -15,12 +17,19 @@ namespace fs = std::filesystem;
 
 constexpr const char* kName = "libcublasLt.so.13";
 
-// Environment variables and a folder for one test.
+// Environment variables and a folder for one test; those that were set are again after it.
 class LibraryPlaces : public testing::Test {
  protected:
-  ~LibraryPlaces() override {
+  LibraryPlaces() {
     for (const char* name : {"BAM_CUDA_LIBRARIES", "CUDA_HOME", "VIRTUAL_ENV"}) {
+      const char* value = std::getenv(name);
+      before_[name] = value == nullptr ? "" : value;
       unsetenv(name);
+    }
+  }
+  ~LibraryPlaces() override {
+    for (const auto& [name, value] : before_) {
+      value.empty() ? unsetenv(name.c_str()) : setenv(name.c_str(), value.c_str(), 1);
     }
     fs::remove_all(folder_);
   }
@@ -33,6 +42,9 @@ class LibraryPlaces : public testing::Test {
   }
 
   fs::path folder_ = fs::temp_directory_path() / ("bam-places-" + std::to_string(getpid()));
+
+ private:
+  std::map<std::string, std::string> before_;
 };
 
 TEST_F(LibraryPlaces, TakeNamedFoldersFirstThenTheSystemTheToolkitAndPythonsWheels) {
