@@ -14,8 +14,11 @@ namespace bam {
 namespace {
 
 // Rows whose logits exist at once: enough to keep products efficient, few enough to stay far from a
-// full (n, vocabulary) tensor.
-constexpr std::int64_t kLogitRows = 512;
+// full (n, vocabulary) tensor. Each time the whole output weight's gradient goes from memory and
+// back; on a GPU that takes longer than to multiply 512 rows.
+std::int64_t logit_rows(const Stream& stream) {
+  return stream.device() == DeviceKind::kCuda ? 2048 : 512;
+}
 
 DType activations_of(Precision precision) {
   return precision == Precision::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
@@ -166,8 +169,9 @@ Tensor Transformer::logits(Stream& stream, const Tensor& hidden) const {
 
 Tensor Transformer::losses(Stream& stream, const Batch& batch, const Saved& saved) const {
   Tensor losses(stream, {batch.rows()}, DType::kFloat32);
-  for (std::int64_t begin = 0; begin < batch.rows(); begin += kLogitRows) {
-    const std::int64_t end = std::min(begin + kLogitRows, batch.rows());
+  const std::int64_t rows = logit_rows(stream);
+  for (std::int64_t begin = 0; begin < batch.rows(); begin += rows) {
+    const std::int64_t end = std::min(begin + rows, batch.rows());
     cross_entropy(stream, logits(stream, saved.hidden.slice(begin, end)),
                   batch.targets.slice(begin, end), losses.slice(begin, end));
   }
@@ -181,8 +185,9 @@ Tensor Transformer::losses_and_gradient(Stream& stream, const Batch& batch, Save
     saved.d_hidden = Tensor(stream, saved.hidden.shape(), DType::kFloat32);
   }
   const DType dtype = saved.hidden.dtype();
-  for (std::int64_t begin = 0; begin < batch.rows(); begin += kLogitRows) {
-    const std::int64_t end = std::min(begin + kLogitRows, batch.rows());
+  const std::int64_t rows = logit_rows(stream);
+  for (std::int64_t begin = 0; begin < batch.rows(); begin += rows) {
+    const std::int64_t end = std::min(begin + rows, batch.rows());
     const Tensor hidden = saved.hidden.slice(begin, end);
     const Tensor scores = logits(stream, hidden);
     const Tensor d_scores =

@@ -7,7 +7,7 @@ namespace bam {
 namespace {
 
 constexpr double kFloat = 4;
-constexpr double kLogitRows = 512;  // Transformer's, at once
+constexpr double kLogitRows = 512;  // Transformer's, at once, on a CPU
 
 /// Adds up kernels of one pass at the cluster's rates.
 class Kernels {

@@ -10,7 +10,7 @@ namespace bam {
 namespace {
 
 constexpr double kFloat = 4;
-constexpr double kLogitRows = 512;  // Transformer's, at once
+constexpr double kLogitRows = 512;  // Transformer's, at once, on a CPU
 
 /// What a rank keeps of the weights that all ranks hold.
 struct Owned {
