@@ -130,6 +130,18 @@ void with_width(int width, Body&& body) {
   }
 }
 
+/// body(integral_constant of as many elements of T as fill 16 bytes), or of 1 where rows of these
+/// tensors cannot be read so.
+template <class T, class Body>
+void with_wide_rows(std::int64_t cols, std::initializer_list<const Tensor*> tensors, Body&& body) {
+  constexpr int kWide = 16 / static_cast<int>(sizeof(T));
+  if (begin_in_packs(kWide, cols, tensors)) {
+    body(std::integral_constant<int, kWide>{});
+  } else {
+    body(std::integral_constant<int, 1>{});
+  }
+}
+
 struct Sum {
   __device__ float operator()(float a, float b) const { return a + b; }
 };

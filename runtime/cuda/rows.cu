@@ -120,17 +120,6 @@ __global__ void combine_backward_kernel(const T* answers, const std::int32_t* ro
   }
 }
 
-// body(integral_constant of as many elements of T as fill 16 bytes), or of 1 where rows do not.
-template <class T, class Body>
-void with_wide_rows(std::int64_t cols, std::initializer_list<const Tensor*> tensors, Body&& body) {
-  constexpr int kWide = 16 / static_cast<int>(sizeof(T));
-  if (begin_in_packs(kWide, cols, tensors)) {
-    body(std::integral_constant<int, kWide>{});
-  } else {
-    body(std::integral_constant<int, 1>{});
-  }
-}
-
 }  // namespace
 
 void gather_rows(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out) {
