@@ -139,19 +139,18 @@ void add(Stream& stream, const Tensor& part, const Tensor& sum) {
 void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
                 const Tensor& out) {
   with_float_type(in.dtype(), [&]<class T>(T) {
-    with_width(width_of(in.cols(), {&in, &out}),
-               [&]<int kWidth>(std::integral_constant<int, kWidth>) {
-                 launch(stream, warp_a_row(in.rows()), scale_rows_kernel<T, kWidth>, data_of<T>(in),
-                        data_of<float>(factors) + column, factors.cols(), data_of<T>(out),
-                        in.rows(), in.cols());
-               });
+    with_wide_rows<T>(in.cols(), {&in, &out}, [&]<int kWidth>(std::integral_constant<int, kWidth>) {
+      launch(stream, warp_a_row(in.rows()), scale_rows_kernel<T, kWidth>, data_of<T>(in),
+             data_of<float>(factors) + column, factors.cols(), data_of<T>(out), in.rows(),
+             in.cols());
+    });
   });
 }
 
 void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& dots,
               std::int64_t column) {
   with_float_type(a.dtype(), [&]<class T>(T) {
-    with_width(width_of(a.cols(), {&a, &b}), [&]<int kWidth>(std::integral_constant<int, kWidth>) {
+    with_wide_rows<T>(a.cols(), {&a, &b}, [&]<int kWidth>(std::integral_constant<int, kWidth>) {
       launch(stream, warp_a_row(a.rows()), dot_rows_kernel<T, kWidth>, data_of<T>(a), data_of<T>(b),
              data_of<float>(dots) + column, dots.cols(), a.rows(), a.cols());
     });

@@ -5,20 +5,21 @@
 namespace bam::cuda {
 namespace {
 
-// One thread a unit of 16, 4 or 2 bytes.
+// One warp a row, in units of 16, 4 or 2 bytes.
 template <class Unit>
 __global__ void gather_kernel(const Unit* in, const std::int32_t* rows, Unit* out,
                               std::int64_t count, std::int64_t units, std::int64_t in_rows,
                               Fault* fault) {
-  const std::int64_t i = place();
-  const std::int64_t row = i / units;
+  const std::int64_t row = place() / kWarp;
   if (row >= count) {
     return;
   }
-  if (rows[row] == kNoRow) {
-    out[i] = Unit();
-  } else if (is_below(rows[row], in_rows, Fault::kRow, fault)) {
-    out[i] = in[rows[row] * units + i % units];
+  const std::int32_t from = rows[row];
+  if (from != kNoRow && !is_below(from, in_rows, Fault::kRow, fault)) {
+    return;
+  }
+  for (std::int64_t i = threadIdx.x % kWarp; i < units; i += kWarp) {
+    out[row * units + i] = from == kNoRow ? Unit() : in[from * units + i];
   }
 }
 
@@ -33,7 +34,7 @@ template <class Unit>
 void gather(Stream& stream, const Tensor& in, const Tensor& rows, const Tensor& out) {
   const auto row_bytes = static_cast<std::int64_t>(bytes_of(in.dtype())) * in.cols();
   const std::int64_t units = row_bytes / static_cast<std::int64_t>(sizeof(Unit));
-  launch(stream, thread_each(out.rows() * units), gather_kernel<Unit>,
+  launch(stream, warp_a_row(out.rows()), gather_kernel<Unit>,
          reinterpret_cast<const Unit*>(in.raw()), data_of<std::int32_t>(rows),
          reinterpret_cast<Unit*>(out.raw()), out.rows(), units, in.rows(), stream.queue().fault());
 }
