@@ -31,7 +31,7 @@ set(BAM_CUDA_PRODUCTS library.cpp products.cpp)
 list(TRANSFORM BAM_CUDA_PRODUCTS PREPEND ${PROJECT_SOURCE_DIR}/runtime/cuda/)
 
 # What needs cuDNN's header.
-set(BAM_CUDNN_SOURCES cudnn.cpp flash_attention.cpp flash_graphs.cpp operation_graph.cpp)
+set(BAM_CUDNN_SOURCES cudnn.cpp flash_attention.cpp flash_graphs.cpp flash_parts.cpp operation_graph.cpp)
 list(TRANSFORM BAM_CUDNN_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/runtime/cuda/)
 
 # The communicator that needs NCCL.

@@ -56,26 +56,6 @@ void TrainingData::read(const Draw& draw, std::span<std::int32_t> window) const 
       Split::kTrain, draw.window * options_.sequence_length, window);
 }
 
-std::vector<std::int64_t> TrainingData::rank_documents(std::int64_t step, std::int64_t micro_step,
-                                                       const BatchShare& share) const {
-  if (!options_.separate_documents) {
-    return share.rank_sequences;
-  }
-  const std::int32_t bos = domains_[0].data.info().bos;
-  std::vector<std::int32_t> tokens(static_cast<std::size_t>(options_.sequence_length));
-  std::vector<std::int64_t> documents;
-  std::int64_t sequence = share.group_first;
-  for (const std::int64_t count : share.rank_sequences) {
-    std::int64_t found = 0;
-    for (std::int64_t i = 0; i < count; ++i, ++sequence) {
-      read(draw(step, micro_step, sequence), tokens);
-      found += documents_in(tokens, bos, true);
-    }
-    documents.push_back(found);
-  }
-  return documents;
-}
-
 Batch TrainingData::batch(Stream& stream, std::int64_t step, std::int64_t micro_step,
                           const BatchShare& share) const {
   const std::int64_t length = options_.sequence_length;
@@ -109,7 +89,13 @@ Batch TrainingData::batch(Stream& stream, std::int64_t step, std::int64_t micro_
           .document_starts = to_device(stream, shape, document_starts),
           .domains = std::move(domains),
           .rank_sequences = share.rank_sequences,
-          .rank_documents = rank_documents(step, micro_step, share)};
+          .rank_documents =
+              rank_documents(share, domains_[0].data.info().bos, options_.separate_documents,
+                             [&](std::int64_t sequence) {
+                               std::vector<std::int32_t> inputs(static_cast<std::size_t>(length));
+                               read(draw(step, micro_step, sequence), inputs);
+                               return inputs;
+                             })};
 }
 
 std::int64_t TrainingData::scored_targets(std::int64_t step) const {

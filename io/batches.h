@@ -45,8 +45,6 @@ class TrainingData {
   const DataOrder& order() const { return order_; }
 
  private:
-  std::vector<std::int64_t> rank_documents(std::int64_t step, std::int64_t micro_step,
-                                           const BatchShare& share) const;
   Draw draw(std::int64_t step, std::int64_t micro_step, std::int64_t sequence) const;
   // Tokens that are inputs, and one more.
   void read(const Draw& draw, std::span<std::int32_t> window) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/attention.h"
 #include "runtime/cross_entropy.h"
 
 namespace bam {
@@ -24,8 +25,21 @@ void fill_document_starts(std::span<const std::int32_t> tokens, std::int32_t bos
   }
 }
 
-std::int64_t documents_in(std::span<const std::int32_t> tokens, std::int32_t bos, bool separate) {
-  return separate && !tokens.empty() ? 1 + std::ranges::count(tokens.subspan(1), bos) : 1;
+std::vector<std::int64_t> rank_documents(
+    const BatchShare& share, std::int32_t bos, bool separate,
+    const std::function<std::vector<std::int32_t>(std::int64_t sequence)>& read) {
+  std::vector<std::int64_t> documents(share.rank_sequences.size(), AttentionShape::kWhole);
+  if (!separate) {
+    return documents;
+  }
+  std::int64_t sequence = share.group_first;
+  for (std::size_t rank = 0; rank < documents.size(); ++rank) {
+    for (std::int64_t i = 0; i < share.rank_sequences[rank]; ++i, ++sequence) {
+      const std::vector<std::int32_t> tokens = read(sequence);
+      documents[rank] += 1 + std::ranges::count(std::span(tokens).subspan(1), bos);
+    }
+  }
+  return documents;
 }
 
 }  // namespace bam

@@ -1,7 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <vector>
+
+#include "model/batch.h"
 
 namespace bam {
 
@@ -14,7 +18,10 @@ void fill_targets(std::span<const std::int32_t> following, std::int32_t bos,
 void fill_document_starts(std::span<const std::int32_t> tokens, std::int32_t bos, bool separate,
                           std::int64_t first_row, std::span<std::int32_t> document_starts);
 
-/// Documents that fill_document_starts tells apart in these tokens: at least 1.
-std::int64_t documents_in(std::span<const std::int32_t> tokens, std::int32_t bos, bool separate);
+/// Batch::rank_documents of these sequences: documents that fill_document_starts tells apart in each
+/// one's tokens, which `read` returns.
+std::vector<std::int64_t> rank_documents(
+    const BatchShare& share, std::int32_t bos, bool separate,
+    const std::function<std::vector<std::int32_t>(std::int64_t sequence)>& read);
 
 }  // namespace bam

@@ -29,7 +29,7 @@ std::int64_t ValidationData::windows() const {
   return tokens_ == 0 ? 0 : (tokens_ - 1 + length_ - 1) / length_;
 }
 
-// Past the end of the stream there is BOS alone: it is never a target, and starts a document.
+// Past the end of the stream there is BOS alone: it is never a target.
 std::vector<std::int32_t> ValidationData::tokens_of(std::int64_t window) const {
   std::vector<std::int32_t> ids(static_cast<std::size_t>(length_) + 1, data_.info().bos);
   const std::int64_t begin = std::min(window * length_, tokens_);
@@ -37,22 +37,6 @@ std::vector<std::int32_t> ValidationData::tokens_of(std::int64_t window) const {
   data_.read(Split::kValidation, begin,
              std::span(ids).first(static_cast<std::size_t>(end - begin)));
   return ids;
-}
-
-std::vector<std::int64_t> ValidationData::rank_documents(std::int64_t first,
-                                                         const BatchShare& share) const {
-  std::vector<std::int64_t> documents;
-  std::int64_t window = first + share.group_first;
-  for (const std::int64_t count : share.rank_sequences) {
-    std::int64_t found = 0;
-    for (std::int64_t i = 0; i < count; ++i, ++window) {
-      const std::vector<std::int32_t> ids = tokens_of(window);
-      found +=
-          documents_in(std::span(ids).first(ids.size() - 1), data_.info().bos, separate_documents_);
-    }
-    documents.push_back(found);
-  }
-  return documents;
 }
 
 void ValidationData::fill(std::int64_t window, std::int64_t first_row, Rows& out) const {
@@ -65,7 +49,14 @@ void ValidationData::fill(std::int64_t window, std::int64_t first_row, Rows& out
   const std::span<const std::int32_t> inputs(ids.data(), static_cast<std::size_t>(length_));
   std::ranges::copy(inputs, rows(out.tokens).begin());
   fill_targets(std::span<const std::int32_t>(ids).subspan(1), bos, rows(out.targets));
-  fill_document_starts(inputs, bos, separate_documents_, first_row, rows(out.document_starts));
+  const std::span<std::int32_t> starts = rows(out.document_starts);
+  fill_document_starts(inputs, bos, separate_documents_, first_row, starts);
+  const auto past_end = starts.subspan(std::min(real_tokens(window), starts.size()));
+  std::ranges::fill(past_end, past_end.empty() ? 0 : past_end.front());  // one document
+}
+
+std::size_t ValidationData::real_tokens(std::int64_t window) const {
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(tokens_ - window * length_, 0, length_));
 }
 
 void ValidationData::find_documents(std::int64_t window, std::span<const std::int32_t> targets,
@@ -110,7 +101,13 @@ ValidationBatch ValidationData::batch(Stream& stream, std::int64_t first_of_all,
                .document_starts = to_device(stream, {rows}, columns.document_starts),
                .domains = std::vector<int>(static_cast<std::size_t>(count), domain_),
                .rank_sequences = share.rank_sequences,
-               .rank_documents = rank_documents(first_of_all, share)};
+               .rank_documents = rank_documents(
+                   share, data_.info().bos, separate_documents_, [&](std::int64_t sequence) {
+                     std::vector<std::int32_t> inputs = tokens_of(first_of_all + sequence);
+                     const std::size_t real = real_tokens(first_of_all + sequence);
+                     inputs.resize(std::min(real + 1, static_cast<std::size_t>(length_)));
+                     return inputs;
+                   })};
   return out;
 }
 

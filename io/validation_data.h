@@ -48,7 +48,8 @@ class ValidationData {
 
   /// A window's tokens and the one after them.
   std::vector<std::int32_t> tokens_of(std::int64_t window) const;
-  std::vector<std::int64_t> rank_documents(std::int64_t first, const BatchShare& share) const;
+  /// How many of them are of the stream.
+  std::size_t real_tokens(std::int64_t window) const;
   /// One window's rows of a batch, from row `first_row`.
   void fill(std::int64_t window, std::int64_t first_row, Rows& out) const;
   void find_documents(std::int64_t window, std::span<const std::int32_t> targets,

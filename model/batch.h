@@ -25,7 +25,8 @@ struct Batch {
   std::vector<int> domains;  // (sequences): which domain each was drawn from
   std::vector<std::int64_t>
       rank_sequences;  // (ranks of the expert-parallel group): sequences of each
-  // (ranks of the group): documents in each one's sequences, at most; empty: not known.
+  // (ranks of the group): documents in each one's sequences, as AttentionShape has it; empty: not
+  // known.
   std::vector<std::int64_t> rank_documents;
 
   std::int64_t rows() const { return sequences * length; }

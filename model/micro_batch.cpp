@@ -54,13 +54,13 @@ std::vector<Tensor> shared_edges(Stream& stream, const Batch& batch, Exchange& e
   return edges;
 }
 
-// In some of a rank's sequences, as in AttentionShape.
+// In some of a rank's sequences, as in AttentionShape; the others have one each at least.
 std::int64_t documents_of(const Batch& batch, std::size_t rank, std::int64_t sequences) {
   if (batch.rank_documents.empty()) {
-    return 0;
+    return AttentionShape::kNotKnown;
   }
   const std::int64_t all = batch.rank_documents.at(rank);
-  return all == batch.rank_sequences.at(rank) ? sequences : all;
+  return all <= 0 ? all : all - (batch.rank_sequences.at(rank) - sequences);
 }
 
 // Lays out the routes of one micro-batch, one at a time.

@@ -1,10 +1,11 @@
+#include "parallel/nccl_backend.h"
+
 #include <algorithm>
 #include <cstring>
 #include <exception>
 #include <iostream>
 #include <utility>
 
-#include "parallel/nccl_backend.h"
 #include "parallel/nccl_job.h"
 #include "runtime/check.h"
 #include "runtime/cuda/event.h"
@@ -97,6 +98,12 @@ class NcclBackend final : public Communicator::Backend {
  private:
   const NcclLibrary& nccl() const { return job_->nccl(); }
   void check_ok(ncclResult_t code, const char* what) const { nccl().check_ok(code, what); }
+  // What the lane is given from now on comes after what a GPU's stream was given.
+  void come_after(Stream& stream) {
+    if (stream.device() == DeviceKind::kCuda) {
+      cuda::Event(stream.queue()).hold_back(lane_->transfers.queue());
+    }
+  }
   Tensor copy_in(std::span<const std::byte> from, std::vector<Tensor>& kept);
   Pending copy_out(Stream& stream, const Tensor& from, std::span<std::byte> to,
                    std::vector<Tensor> kept);
@@ -144,7 +151,7 @@ Pending NcclBackend::transfer(Stream& stream, std::vector<Transfer> sends,
       kept.push_back(transfer.rows);
     }
   }
-  cuda::Event(stream.queue()).hold_back(lane_->transfers.queue());
+  come_after(stream);
   check_ok(nccl().group_start(), "ncclGroupStart");
   for (const auto& [peer, rows] : receives) {
     check_ok(nccl().recv(rows.raw(), rows.bytes(), ncclUint8, peer, comm_, lane_->handle()),
@@ -163,6 +170,7 @@ Pending NcclBackend::broadcast(Stream& stream, std::span<std::byte> bytes, int r
   if (bytes.empty()) {
     return {};
   }
+  come_after(stream);
   std::vector<Tensor> kept;
   const Tensor all = copy_in(bytes, kept);
   check_ok(
@@ -177,6 +185,7 @@ Pending NcclBackend::all_gather(Stream& stream, std::span<const std::byte> own,
   if (own.empty()) {
     return {};
   }
+  come_after(stream);
   std::vector<Tensor> kept;
   const Tensor mine = copy_in(own, kept);
   const Tensor gathered = lane_->on_gpu(all.size());
@@ -189,6 +198,7 @@ Pending NcclBackend::all_gather(Stream& stream, std::span<const std::byte> own,
 // Over on a rank when it has something of every other.
 Pending NcclBackend::barrier(Stream& stream) {
   job_->check_alive();
+  come_after(stream);
   const Tensor mine = lane_->on_gpu(1);
   const Tensor everyones = lane_->on_gpu(static_cast<std::size_t>(size_));
   check_ok(nccl().all_gather(mine.raw(), everyones.raw(), 1, ncclUint8, comm_, lane_->handle()),

@@ -16,7 +16,10 @@ std::string obstacle_to_nccl();
 ///
 /// Work is put on a stream of NCCL's own, which waits for what the compute stream was given before;
 /// a Pending's wait makes the compute stream wait for it, and the host for nothing. Only what goes
-/// to the host (broadcast, all_gather, barrier) has the host wait.
+/// to the host (broadcast, all_gather, barrier) has the host wait. Transfers can be part of a
+/// Recording: all that is put on that stream comes after what the compute stream was given, and
+/// NCCL itself orders what is recorded with what is not (its NCCL_GRAPH_MIXING_SUPPORT is on by
+/// default).
 std::unique_ptr<Communicator::Backend> nccl_backend(Communicator::Backend& bootstrap);
 
 }  // namespace bam

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "runtime/attention.h"
 #include "runtime/elementwise.h"
 
 namespace bam {
@@ -14,10 +15,14 @@ bool are_at_most(const Counts& counts, const Counts& limits) {
   return counts.size() == limits.size() && std::ranges::equal(counts, limits, std::less_equal());
 }
 
-// The larger of each; `counts` where there is nothing to compare with.
-Counts largest(Counts counts, const Counts& others) {
+// What a record is made for that is to serve these numbers of documents, and others if there are as
+// many: the larger of each, and a little room.
+Counts limits_for(Counts counts, const Counts& others) {
   if (counts.size() == others.size()) {
     std::ranges::transform(counts, others, counts.begin(), std::ranges::max);
+  }
+  for (std::int64_t& count : counts) {
+    count = (count + kDocumentsAtOnce - 1) / kDocumentsAtOnce * kDocumentsAtOnce;
   }
   return counts;
 }
@@ -29,10 +34,9 @@ bool RepeatedMicroStep::begin(Stream& stream, const Batch& batch, const Kind& ki
       kind_ == kind && batch_.sequences == batch.sequences && batch_.length == batch.length;
   const bool is_known = is_alike && are_at_most(batch.rank_documents, batch_.rank_documents);
   if (!is_known || !saved_) {
-    const Counts documents = batch_.rank_documents;
+    const Counts documents = is_alike ? batch_.rank_documents : Counts();
     batch_ = batch;
-    batch_.rank_documents =
-        is_alike ? largest(batch.rank_documents, documents) : batch.rank_documents;
+    batch_.rank_documents = limits_for(batch.rank_documents, documents);
   }
   if (!is_known) {
     forget();

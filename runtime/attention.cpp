@@ -37,7 +37,7 @@ void check_places(const AttentionShape& shape, const Tensor& query_rows,
 
 // That there are no more documents than is said, one after the other.
 void check_documents(const AttentionShape& shape, const Tensor& document_starts) {
-  if (shape.documents == 0 || !document_starts.is_on_host()) {
+  if (shape.documents == AttentionShape::kNotKnown || !document_starts.is_on_host()) {
     return;
   }
   const std::span<const std::int32_t> starts = document_starts.span<std::int32_t>();
@@ -50,8 +50,10 @@ void check_documents(const AttentionShape& shape, const Tensor& document_starts)
           start, ", and the row before it is not");
     found += start == row ? 1 : 0;
   }
-  check(found <= shape.documents, "attention: ", found, " documents instead of at most ",
-        shape.documents);
+  const bool is_whole = shape.documents == AttentionShape::kWhole;
+  check(found <= (is_whole ? shape.sequences : shape.documents), "attention: ", found,
+        " documents in ", shape.sequences, " sequences, where at most ", shape.documents,
+        " are expected (0: one each)");
 }
 
 /// Products of a query's and a key's element, were each to see half of its sequence.

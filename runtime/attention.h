@@ -12,12 +12,17 @@ struct AttentionShape {
   std::int64_t heads;
   std::int64_t kv_heads;  // divides heads; query head h reads key head h / (heads / kv_heads)
   std::int64_t head_dim;
-  // Documents in all sequences, at most; as many as sequences: each is one. 0: not known, or what
-  // queries see is no document's. Nothing but speed depends on it.
-  std::int64_t documents = 0;
+  // Documents in all sequences, at most, or one of these. What computes attention on a GPU depends
+  // on which it is, and not on how many.
+  static constexpr std::int64_t kNotKnown = -1;  // or what queries see is no document's
+  static constexpr std::int64_t kWhole = 0;      // every sequence is one document
+  std::int64_t documents = kNotKnown;
 
   std::int64_t keys() const { return sequences * length; }
 };
+
+/// A GPU takes so many documents at once: limits may as well be multiples of it.
+inline constexpr std::int64_t kDocumentsAtOnce = 16;
 
 /// Softmax attention (scores / sqrt(head_dim)) of each query over the keys of its own document, up
 /// to its own position. Memory beyond the tensors is linear in `length` for each thread.

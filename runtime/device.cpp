@@ -12,6 +12,8 @@ std::string obstacle_to(DeviceKind kind) {
 
 std::string obstacle_to_cudnn() { return cuda::obstacle_to_cudnn(); }
 
+std::string refusal_of_cudnn(Stream& stream) { return cuda::refusal_of_cudnn(stream); }
+
 int gpu_count() { return cuda::device_count(); }
 
 void use_gpu(int index) { cuda::use_device(index); }

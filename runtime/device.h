@@ -6,6 +6,8 @@
 
 namespace bam {
 
+class Stream;
+
 /// Where elements lie and kernels run.
 enum class DeviceKind : std::uint8_t { kCpu, kCuda };
 
@@ -17,6 +19,8 @@ std::string obstacle_to(DeviceKind kind);
 
 /// Why attention on this process's GPU does without cuDNN; empty where cuDNN computes what it can.
 std::string obstacle_to_cudnn();
+/// Why it did not compute on a GPU's stream what it should have; empty: nothing was left to others.
+std::string refusal_of_cudnn(Stream& stream);
 
 /// GPUs that this process sees.
 int gpu_count();

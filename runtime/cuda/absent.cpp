@@ -12,6 +12,7 @@ namespace {
 std::string obstacle() { return "built without CUDA"; }
 
 std::string obstacle_to_cudnn() { return obstacle(); }
+std::string refusal_of_cudnn(Stream& /*stream*/) { return obstacle(); }
 
 int device_count() { return 0; }
 void use_device(int /*index*/) { refuse(); }

@@ -5,10 +5,11 @@
 namespace bam::cuda {
 
 std::string obstacle_to_cudnn() { return "built without cuDNN's header"; }
+std::string refusal_of_cudnn(Stream& /*stream*/) { return obstacle_to_cudnn(); }
 
 class FlashAttention::Session {};
 
-FlashAttention::FlashAttention() = default;
+FlashAttention::FlashAttention(std::int64_t workspace_bytes) : workspace_bytes_(workspace_bytes) {}
 FlashAttention::~FlashAttention() = default;
 
 bool FlashAttention::forward(Stream&, const AttentionShape&, const Tensor&, const Tensor&,

@@ -24,8 +24,10 @@ class Graph;
 /// Why this process cannot use a GPU; empty if it can.
 std::string obstacle();
 
-/// Why attention does without cuDNN (runtime/cuda/flash_attention.h); empty if it does not.
+/// Why attention does without cuDNN (runtime/cuda/flash_attention.h); empty if it does not. And why
+/// it did so on a stream, where it should not have had to.
 std::string obstacle_to_cudnn();
+std::string refusal_of_cudnn(Stream& stream);
 
 /// GPUs that this process sees.
 int device_count();

@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(kScanThreads)
   }
   const Scanned scanned = scan_block(found);
   std::int64_t document = scanned.before;
-  for (std::int64_t row = begin; row < end && document < places.count; ++row) {
+  for (std::int64_t row = begin; row < end && document <= places.count; ++row) {
     if (call.document_starts[row] == row) {
       places.put(document++, row);
     }
@@ -92,7 +92,9 @@ __global__ void __launch_bounds__(kScanThreads)
   }
   __syncthreads();
   for (std::int64_t i = threadIdx.x; i < places.count; i += kScanThreads) {
-    places.lengths[i] = static_cast<std::int32_t>(places.edge(i + 1) - places.edge(i));
+    const std::int64_t length = places.edge(i + 1) - places.edge(i);
+    // A fault may have left a document that crosses sequences, and kernels read on.
+    places.lengths[i] = static_cast<std::int32_t>(length < call.length ? length : call.length);
   }
 }
 
@@ -148,8 +150,8 @@ void check_whole_sequences(Stream& stream, const AttentionShape& shape, const Te
          call_of(stream, shape, query_rows, document_starts));
 }
 
-void turn_numbers(Stream& stream, const AttentionShape& shape, const Tensor& from,
-                  const Tensor& to) {
+void turn_log_sums(Stream& stream, const AttentionShape& shape, const Tensor& from,
+                   const Tensor& to) {
   launch(stream, thread_each(from.elements()), turn_kernel, data_of<float>(from),
          data_of<float>(to), from.elements(), static_cast<int>(shape.heads), shape.length);
 }

@@ -8,7 +8,8 @@ namespace bam::cuda {
 /// for them; those past the last document are empty.
 struct Documents {
   Tensor lengths;  // (count) int32
-  // First rows, and the end of the last, times the elements of a row: (count + 1) int64.
+  // First rows, and the end of the last, times the elements of a row: (count + 1) int64, two of the
+  // tensor's int32 each.
   Tensor query_edges;
   Tensor key_edges;
   Tensor row_edges;  // of rows of `heads` elements
@@ -23,8 +24,8 @@ Documents find_documents(Stream& stream, const AttentionShape& shape, const Tens
 void check_whole_sequences(Stream& stream, const AttentionShape& shape, const Tensor& query_rows,
                            const Tensor& document_starts);
 
-/// Numbers (sequences * length, heads) as (sequences, heads, length), fp32.
-void turn_numbers(Stream& stream, const AttentionShape& shape, const Tensor& from,
-                  const Tensor& to);
+/// (sequences * length, heads) as (sequences, heads, length), fp32.
+void turn_log_sums(Stream& stream, const AttentionShape& shape, const Tensor& from,
+                   const Tensor& to);
 
 }  // namespace bam::cuda

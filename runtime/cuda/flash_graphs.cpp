@@ -60,7 +60,9 @@ class FlashGraph {
       multiply_to_rows(turned_scores, b, keys(name));
       return;
     }
-    const Tensor each = graph.tensor(of_heads, rows(shape_.heads), kBf16, key_edges_);
+    const Tensor each = shape_.is_ragged
+                            ? graph.tensor(of_heads, rows(shape_.heads), kBf16, key_edges_)
+                            : graph.between(by_heads(shape_.head_dim), kBf16);
     multiply_to_rows(turned_scores, b, each);
     graph.reduce(CUDNN_REDUCE_TENSOR_ADD, each, keys(name));
   }
@@ -70,9 +72,9 @@ class FlashGraph {
     multiply_to_scores(q, turned_k, products);
     return math(CUDNN_POINTWISE_MUL, products, scale, scores_between());
   }
-  // kNever where a key is past its query, or either past its document.
+  // kUnseen where a key is past its query, or either past its document.
   Tensor masked(Tensor scores) {
-    const Tensor never = graph.number(kNever);
+    const Tensor never = graph.number(kUnseen);
     if (shape_.is_ragged) {
       const Tensor is_query = compare(CUDNN_POINTWISE_CMP_LT, place(scores, 2), lengths_);
       const Tensor is_key = compare(CUDNN_POINTWISE_CMP_LT, place(scores, 3), lengths_);
@@ -143,9 +145,7 @@ class FlashGraph {
   Tensor row_edges_ = kNone;
 };
 
-}  // namespace
-
-OperationGraph flash_forward(const Cudnn& cudnn, const FlashShape& shape) {
+OperationGraph forward_graph(const Cudnn& cudnn, const FlashShape& shape) {
   FlashGraph f(cudnn, shape);
   const Tensor scores = f.masked(f.scaled_scores(f.queries(kQ), f.turned_keys(kK)));
   const Tensor largest = f.reduce(CUDNN_REDUCE_TENSOR_MAX, scores, f.column_between());
@@ -159,7 +159,7 @@ OperationGraph flash_forward(const Cudnn& cudnn, const FlashShape& shape) {
   return std::move(f.graph);
 }
 
-OperationGraph flash_backward(const Cudnn& cudnn, const FlashShape& shape) {
+OperationGraph backward_graph(const Cudnn& cudnn, const FlashShape& shape) {
   FlashGraph f(cudnn, shape);
   const Tensor q = f.queries(kQ);
   const Tensor turned_k = f.turned_keys(kK);
@@ -187,6 +187,12 @@ OperationGraph flash_backward(const Cudnn& cudnn, const FlashShape& shape) {
   f.graph.reshape(turned_k, k);
   f.multiply_to_rows(d_scores, k, f.queries(kDQ));
   return std::move(f.graph);
+}
+
+}  // namespace
+
+OperationGraph flash_graph(const Cudnn& cudnn, const FlashShape& shape) {
+  return shape.is_backward ? backward_graph(cudnn, shape) : forward_graph(cudnn, shape);
 }
 
 std::int64_t flash_backward_bytes(const FlashShape& shape) {

@@ -12,7 +12,8 @@ struct FlashShape {
   std::int64_t heads;
   std::int64_t kv_heads;
   std::int64_t head_dim;
-  bool is_ragged;  // documents of any length, that begin where it is said
+  bool is_ragged;    // documents of any length, that begin where it is said
+  bool is_backward;  // the gradient
 
   auto operator<=>(const FlashShape&) const = default;
 };
@@ -25,14 +26,14 @@ enum FlashName : std::int64_t {
   kOut,
   kLogSums,  // fp32: (token, head), or before a backward without documents (sequence, head, token)
   kScale,    // numbers
-  kNever,    // what scores of keys become that are not seen
+  kUnseen,   // what scores of keys become that are not seen
   kDOut,
   kDQ,
   kDK,
   kDV,
   kShifts,     // working memory, as kLogSums
   kOne,        // a number
-  kDKOfHeads,  // working memory, as kQ, where heads share keys
+  kDKOfHeads,  // working memory of documents whose heads share keys: as kQ, four bytes an element
   kDVOfHeads,
   kLengths,     // (documents) int32
   kQueryEdges,  // (documents + 1) int64: where each document begins in kQ, in elements
@@ -40,10 +41,10 @@ enum FlashName : std::int64_t {
   kRowEdges,    // the same in kLogSums
 };
 
-/// Causal attention and its gradient as cuDNN's fused kernels want them described: the operations
-/// of FlashAttention-2 (arXiv 2307.08691), with nothing random and every sum in a fixed order.
-OperationGraph flash_forward(const Cudnn& cudnn, const FlashShape& shape);
-OperationGraph flash_backward(const Cudnn& cudnn, const FlashShape& shape);
+/// Causal attention or its gradient as cuDNN's fused kernels want it described: the operations of
+/// FlashAttention-2 (arXiv 2307.08691), nothing random, backward in the form whose sums cuDNN takes
+/// in a fixed order on GPUs of compute capability 9.
+OperationGraph flash_graph(const Cudnn& cudnn, const FlashShape& shape);
 
 /// Bytes that backward works in: the gradients of all scores, bf16.
 std::int64_t flash_backward_bytes(const FlashShape& shape);

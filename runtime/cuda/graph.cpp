@@ -30,7 +30,9 @@ void Graph::begin(cudaStream_t stream) {
 void Graph::end(cudaStream_t stream) {
   cudaGraph_t recorded = nullptr;
   check_cuda(cudaStreamEndCapture(stream, &recorded), "recording a graph");
-  const cudaError_t code = cudaGraphInstantiate(&work_, recorded, 0);
+  // Transfers between ranks go first, as they do unrecorded.
+  const cudaError_t code =
+      cudaGraphInstantiate(&work_, recorded, cudaGraphInstantiateFlagUseNodePriority);
   cudaGraphDestroy(recorded);
   check_cuda(code, "making a graph ready");
 }

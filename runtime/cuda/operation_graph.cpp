@@ -1,24 +1,27 @@
 #include "runtime/cuda/operation_graph.h"
 
+#include <algorithm>
+
 #include "runtime/check.h"
 
 namespace bam::cuda {
 namespace {
 
 constexpr std::int64_t kAlignment = 16;
+constexpr int kMostEngines = 8;
 
 }  // namespace
 
 void CudnnPlan::run(const Cudnn& cudnn, cudnnHandle_t handle,
                     const std::map<std::int64_t, void*>& tensors, void* workspace) const {
-  std::vector<std::int64_t> names;
   std::vector<void*> places;
-  for (const auto& [name, place] : tensors) {
-    names.push_back(name);
-    places.push_back(place);
+  for (const std::int64_t name : names_) {
+    const auto found = tensors.find(name);
+    check(found != tensors.end(), "tensor ", name, " of a graph has no place");
+    places.push_back(found->second);
   }
   CudnnObject pack(cudnn, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, std::ssize(names), names.data());
+  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, std::ssize(names_), names_.data());
   pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, std::ssize(places),
            places.data());
   pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace);
@@ -57,6 +60,9 @@ OperationGraph::Tensor OperationGraph::add(std::int64_t name, const Layout& layo
   }
   tensor.finish("a tensor for cuDNN");
   tensors_.push_back(std::move(tensor));
+  if (!is_between) {
+    names_.push_back(name);
+  }
   return tensors_.size() - 1;
 }
 
@@ -147,18 +153,41 @@ void OperationGraph::reshape(Tensor x, Tensor out) {
 }
 
 CudnnPlan OperationGraph::plan(const CudnnTarget& target) const {
-  CudnnObject graph(cudnn_, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
+  const CudnnObject graph = finished(target);
+  std::string why = "cuDNN has no engine for this graph";
+  for (CudnnObject& engine : engines(graph, target)) {
+    if (!is_deterministic(engine)) {
+      why = "cuDNN's engine does not give the same bits every time";
+      continue;
+    }
+    try {
+      CudnnObject plan = plan_with(engine, target);
+      return {std::move(engine), std::move(plan), names_};
+    } catch (const Error& error) {
+      why = error.what();
+    }
+  }
+  throw Error(why);
+}
+
+CudnnObject OperationGraph::finished(const CudnnTarget& target) const {
   std::vector<cudnnBackendDescriptor_t> operations;
   for (const CudnnObject& each : operations_) {
     operations.push_back(each.raw());
   }
+  CudnnObject graph(cudnn_, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
   graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, std::ssize(operations),
             operations.data());
   if (target.handle != nullptr) {
     set_value(graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, target.handle);
   }
   graph.finish("cuDNN's graph");
+  return graph;
+}
 
+// Those that its heuristics think fit, the best first.
+std::vector<CudnnObject> OperationGraph::engines(const CudnnObject& graph,
+                                                 const CudnnTarget& target) const {
   CudnnObject heuristics(cudnn_, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
   set_value(heuristics, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, CUDNN_HEUR_MODE_A);
@@ -167,14 +196,40 @@ CudnnPlan OperationGraph::plan(const CudnnTarget& target) const {
   }
   heuristics.finish("cuDNN's choice of an engine");
 
-  const CudnnObject engine(cudnn_, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+  std::vector<CudnnObject> engines;
+  std::vector<cudnnBackendDescriptor_t> raw;
+  for (int i = 0; i < kMostEngines; ++i) {
+    engines.emplace_back(cudnn_, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+    raw.push_back(engines.back().raw());
+  }
   std::int64_t found = 0;
-  cudnnBackendDescriptor_t best = engine.raw();
-  cudnn_.check_ok(cudnn_.get_attribute(heuristics.raw(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                       CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &found, &best),
-                  "cuDNN's engines");
-  check(found == 1, "cuDNN has no engine for this graph");
+  cudnn_.check_ok(
+      cudnn_.get_attribute(heuristics.raw(), CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                           CUDNN_TYPE_BACKEND_DESCRIPTOR, std::ssize(raw), &found, raw.data()),
+      "cuDNN's engines");
+  engines.erase(engines.begin() + std::min<std::int64_t>(found, kMostEngines), engines.end());
+  return engines;
+}
 
+bool OperationGraph::is_deterministic(const CudnnObject& engine) const {
+  const CudnnObject own(cudnn_, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+  cudnnBackendDescriptor_t raw = own.raw();
+  std::int64_t count = 0;
+  cudnn_.check_ok(cudnn_.get_attribute(engine.raw(), CUDNN_ATTR_ENGINECFG_ENGINE,
+                                       CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &raw),
+                  "cuDNN's engine");
+  std::array<cudnnBackendNumericalNote_t, CUDNN_NUMERICAL_NOTE_TYPE_COUNT> notes{};
+  count = 0;
+  cudnn_.check_ok(
+      cudnn_.get_attribute(raw, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
+                           std::ssize(notes), &count, notes.data()),
+      "what cuDNN notes of its engine");
+  return std::none_of(notes.begin(), notes.begin() + count, [](cudnnBackendNumericalNote_t note) {
+    return note == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC;
+  });
+}
+
+CudnnObject OperationGraph::plan_with(const CudnnObject& engine, const CudnnTarget& target) const {
   CudnnObject plan(cudnn_, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
   if (target.handle != nullptr) {
     set_value(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, target.handle);

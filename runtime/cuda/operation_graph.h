@@ -19,18 +19,22 @@ struct CudnnTarget {
 /// What cuDNN made of a graph.
 class CudnnPlan {
  public:
-  CudnnPlan(CudnnObject plan) : plan_(std::move(plan)) {}
+  /// `names` of the graph's tensors that have a place.
+  CudnnPlan(CudnnObject engine, CudnnObject plan, std::vector<std::int64_t> names)
+      : engine_(std::move(engine)), plan_(std::move(plan)), names_(std::move(names)) {}
 
   std::size_t workspace_bytes() const {
     return static_cast<std::size_t>(plan_.number(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
   }
   /// Starts it on the handle's stream. `tensors`: where each tensor of the graph lies, by its
-  /// name; numbers lie on the host, and are read at once.
+  /// name, and perhaps others; numbers lie on the host, and are read at once.
   void run(const Cudnn& cudnn, cudnnHandle_t handle, const std::map<std::int64_t, void*>& tensors,
            void* workspace) const;
 
  private:
+  CudnnObject engine_;  // which the plan may refer to
   CudnnObject plan_;
+  std::vector<std::int64_t> names_;
 };
 
 /// Operations on tensors of four dimensions that cuDNN is to compute as one, without writing what
@@ -81,7 +85,8 @@ class OperationGraph {
   /// out = x seen with other sizes and strides, or another type.
   void reshape(Tensor x, Tensor out);
 
-  /// Throws Error with cuDNN's own words where it takes no such graph.
+  /// By an engine that gives the same bits every time. Throws Error with cuDNN's own words where it
+  /// takes no such graph.
   CudnnPlan plan(const CudnnTarget& target) const;
 
  private:
@@ -93,9 +98,14 @@ class OperationGraph {
   CudnnObject pointwise_operation(cudnnPointwiseMode_t mode, cudnnDataType_t precision,
                                   std::int64_t axis, Tensor x, Tensor out);
   void add(CudnnObject operation, const char* what);
+  CudnnObject finished(const CudnnTarget& target) const;
+  std::vector<CudnnObject> engines(const CudnnObject& graph, const CudnnTarget& target) const;
+  bool is_deterministic(const CudnnObject& engine) const;
+  CudnnObject plan_with(const CudnnObject& engine, const CudnnTarget& target) const;
 
   const Cudnn& cudnn_;
   std::vector<CudnnObject> tensors_;
+  std::vector<std::int64_t> names_;        // of those that have a place
   std::vector<CudnnObject> descriptions_;  // of operations; they are referred to
   std::vector<CudnnObject> operations_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/attention.h"
 #include "runtime/check.h"
 #include "runtime/random.h"
 
@@ -20,7 +21,8 @@ Batch made_batch(Stream& stream, const BenchCase& each, const Layout& layout) {
               .document_starts = Tensor(stream, {rows}, DType::kInt32),
               .domains = std::vector<int>(static_cast<std::size_t>(count)),
               .rank_sequences = layout.group_sequences(each.sequences),
-              .rank_documents = layout.group_sequences(each.sequences)};
+              .rank_documents = std::vector<std::int64_t>(
+                  static_cast<std::size_t>(layout.expert_parallel()), AttentionShape::kWhole)};
   const Random random(1, "bench");
   const auto token = [&](std::int64_t i) {
     const double drawn = random.uniform(static_cast<std::uint64_t>(first * each.length + i));

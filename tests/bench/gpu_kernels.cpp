@@ -6,6 +6,7 @@
 #include "runtime/adamw.h"
 #include "runtime/attention.h"
 #include "runtime/cross_entropy.h"
+#include "runtime/device.h"
 #include "runtime/elementwise.h"
 #include "runtime/embedding.h"
 #include "runtime/host.h"
@@ -84,7 +85,9 @@ void attention_lines(GpuTable& table, const char* name, const char* backward_nam
   const std::int64_t sequences = std::max<std::int64_t>(1, table.scaled(kTokens / kLength));
   const std::int64_t length = table.scaled(kTokens) / sequences / cut * cut;
   AttentionShape shape{sequences, length, 18, 6, 128};
-  shape.documents = is_known ? sequences * cut : 0;
+  if (is_known) {
+    shape.documents = cut == 1 ? AttentionShape::kWhole : sequences * cut;
+  }
   const std::int64_t n = shape.keys();
   Stream& stream = table.stream();
   const Tensor q = table.values({n, kWidth}, kBf16);
@@ -206,9 +209,13 @@ void kernel_lines(GpuTable& table) {
   expert_lines(table, 4, kHidden);
   expert_lines(table, 16, kHidden);
   expert_lines(table, 64, kHidden / 8);
-  attention_lines(table, "attention, cuDNN", "attention backward, cuDNN", 1, true);
+  if (table.stream().device() == DeviceKind::kCuda && obstacle_to_cudnn().empty()) {
+    attention_lines(table, "attention, cuDNN", "attention backward, cuDNN", 1, true);
+    attention_lines(table, "4 documents each, cuDNN", "4 documents backward, cuDNN", 4, true);
+    const std::string refusal = refusal_of_cudnn(table.stream());
+    std::cout << (refusal.empty() ? "" : "cuDNN refused these: " + refusal + "\n") << std::flush;
+  }
   attention_lines(table, "attention, own", "attention backward, own", 1, false);
-  attention_lines(table, "4 documents each, cuDNN", "4 documents backward, cuDNN", 4, true);
   attention_lines(table, "4 documents each, own", "4 documents backward, own", 4, false);
   norm_lines(table);
   activation_lines(table);

@@ -4,6 +4,7 @@
 
 #include "model/flops.h"
 #include "model/transformer.h"
+#include "runtime/attention.h"
 #include "runtime/check.h"
 #include "runtime/host.h"
 
@@ -57,7 +58,7 @@ class StepBench {
             to_device(stream_, shape, starts),
             std::vector<int>(kSequences),
             {kSequences},
-            {kSequences}};
+            {AttentionShape::kWhole}};
   }
 
   Stream& stream_;

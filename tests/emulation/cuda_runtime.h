@@ -67,6 +67,10 @@ inline cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess;
 inline cudaError_t cudaSetDevice(int device) {
   return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
 }
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor };
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  return *value = 9, cudaSuccess;
+}
 inline cudaError_t cudaDeviceGetPCIBusId(char* address, int, int) {
   return std::strcpy(address, "0000:00:00.0"), cudaSuccess;
 }
@@ -108,6 +112,7 @@ inline cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, u
 using cudaGraph_t = std::shared_ptr<bam::emulation::Capture>*;
 using cudaGraphExec_t = cudaGraph_t;
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
+inline constexpr unsigned long long cudaGraphInstantiateFlagUseNodePriority = 8;
 enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
 
 inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {

@@ -19,6 +19,8 @@ struct cudnnContext {
 
 namespace {
 
+constexpr std::int64_t kWorkspaceBytes = 1 << 12;
+
 std::string last_error;
 
 cudnnStatus_t refuse(const char* why) {
@@ -64,7 +66,8 @@ GraphTensor tensor_of(const Descriptor& d) {
                      .sizes = d.one<bam::emulation::Place>(CUDNN_ATTR_TENSOR_DIMENSIONS),
                      .strides = d.one<bam::emulation::Place>(CUDNN_ATTR_TENSOR_STRIDES),
                      .is_between = d.one<bool>(CUDNN_ATTR_TENSOR_IS_VIRTUAL),
-                     .is_number = d.one<bool>(CUDNN_ATTR_TENSOR_IS_BY_VALUE)};
+                     .is_number = d.one<bool>(CUDNN_ATTR_TENSOR_IS_BY_VALUE),
+                     .alignment = d.one<std::int64_t>(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT)};
   if (d.has(CUDNN_ATTR_TENSOR_RAGGED_OFFSET_DESC)) {
     tensor.offsets = d.other(CUDNN_ATTR_TENSOR_RAGGED_OFFSET_DESC).tensor.name;
   }
@@ -97,9 +100,13 @@ class OperationReader {
     if (!from_.has(attribute)) {
       return 0;
     }
-    const GraphTensor& tensor = from_.other(attribute).tensor;
-    program_.tensors[tensor.name] = tensor;
-    return tensor.name;
+    const Descriptor& named = from_.other(attribute);
+    program_.tensors[named.tensor.name] = named.tensor;
+    if (named.tensor.offsets != 0) {
+      program_.tensors[named.tensor.offsets] =
+          named.other(CUDNN_ATTR_TENSOR_RAGGED_OFFSET_DESC).tensor;
+    }
+    return named.tensor.name;
   }
 
   GraphOperation product() {
@@ -244,8 +251,15 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor,
     return CUDNN_STATUS_SUCCESS;
   }
   if (name == CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE) {
-    *static_cast<std::int64_t*>(values) = 0;
+    *static_cast<std::int64_t*>(values) = kWorkspaceBytes;
     return CUDNN_STATUS_SUCCESS;
+  }
+  if (name == CUDNN_ATTR_ENGINECFG_ENGINE) {
+    (*static_cast<Descriptor**>(values))->is_finished = true;
+    return CUDNN_STATUS_SUCCESS;
+  }
+  if (name == CUDNN_ATTR_ENGINE_NUMERICAL_NOTE) {
+    return *count = 0, CUDNN_STATUS_SUCCESS;
   }
   return refuse("an attribute that is not known");
 }
@@ -270,20 +284,29 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
   std::map<std::int64_t, float> numbers;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto tensor = program.tensors.find(names[i]);
-    if (tensor != program.tensors.end() && tensor->second.is_number) {
+    if (tensor == program.tensors.end()) {
+      return refuse("a place of no tensor");
+    }
+    if (!tensor->second.is_number &&
+        reinterpret_cast<std::uintptr_t>(addresses[i]) %
+                static_cast<std::uintptr_t>(tensor->second.alignment) !=
+            0) {
+      return refuse("an address that is less aligned than was said");
+    }
+    if (tensor->second.is_number) {
       numbers[names[i]] = *static_cast<const float*>(addresses[i]);
     } else {
       memory[names[i]] = addresses[i];
     }
   }
   for (const auto& [name, tensor] : program.tensors) {
-    const bool is_there = memory.contains(name) || numbers.contains(name);
-    if (!tensor.is_between &&
-        (!is_there || (tensor.offsets != 0 && !memory.contains(tensor.offsets)))) {
+    if (!tensor.is_between && !memory.contains(name) && !numbers.contains(name)) {
       return refuse("a tensor that has no place");
     }
   }
+  void* workspace = places.one<void*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE);
   handle->stream->put([=] {
+    std::memset(workspace, 0xff, kWorkspaceBytes);
     program.run(memory, numbers);
     return true;
   });

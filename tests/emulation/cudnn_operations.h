@@ -18,7 +18,8 @@ struct GraphTensor {
   Place strides{};
   bool is_between = false;
   bool is_number = false;
-  std::int64_t offsets = 0;  // the name of a tensor; 0: none
+  std::int64_t offsets = 0;    // the name of a tensor; 0: none
+  std::int64_t alignment = 1;  // of its address, in bytes
 
   std::int64_t elements() const { return sizes[0] * sizes[1] * sizes[2] * sizes[3]; }
 };

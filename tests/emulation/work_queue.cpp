@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -36,13 +37,18 @@ bool advance_all() {
 }  // namespace
 
 bool Capture::is_joined() const {
-  return std::ranges::all_of(queues, [&](const WorkQueue* queue) {
-    const auto of_queue = [&](const Item& item) { return item.queue == queue; };
-    const auto last = std::ranges::find_if(items.rbegin(), items.rend(), of_queue);
-    return queue == queues[0] || std::any_of(items.rbegin(), last, [&](const Item& item) {
-             return last->recorded >= 0 && item.waited_for == last->recorded;
-           });
-  });
+  std::set<const WorkQueue*> joined = {queues[0]};
+  std::set<int> awaited;  // events that a joined queue waits for, later on
+  for (auto item = items.rbegin(); item != items.rend(); ++item) {
+    if (awaited.contains(item->recorded)) {
+      joined.insert(item->queue);
+    }
+    if (!joined.contains(item->queue)) {
+      return false;
+    }
+    awaited.insert(item->waited_for);
+  }
+  return true;
 }
 
 void Capture::launch(WorkQueue* queue) const {

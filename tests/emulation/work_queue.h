@@ -24,7 +24,7 @@ struct Capture {
   int events = 0;
   bool is_open = true;
 
-  /// Whether the last that each other queue was given is waited for by one of the others.
+  /// Whether all that other queues were given is waited for by the first, through others or not.
   bool is_joined() const;
   /// Has all of it done once more, what the first queue was given by `queue`.
   void launch(WorkQueue* queue) const;

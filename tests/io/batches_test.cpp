@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 
+#include "runtime/attention.h"
 #include "runtime/check.h"
 #include "runtime/cross_entropy.h"
 #include "tests/io/made_token_data.h"
@@ -49,7 +50,7 @@ TEST_F(TrainingDataTest, DocumentsTogether_StartAtTheSequence) {
   const TrainingData data =
       made({{5}, {7}}, {.sequences_per_step = 2, .separate_documents = false});
   EXPECT_EQ(data.batch(stream_, 0, 0, {0, 2, 0, {2}}).rank_documents,
-            (std::vector<std::int64_t>{2}));
+            (std::vector<std::int64_t>{AttentionShape::kWhole}));
   EXPECT_EQ(ids_of(data.batch(stream_, 0, 0, {0, 2, 0, {2}}).document_starts),
             (Ids{0, 0, 0, 0, 4, 4, 4, 4}));
 }

@@ -5,6 +5,7 @@
 
 #include "io/tokenizer.h"
 #include "launch/loaded_model.h"
+#include "runtime/attention.h"
 #include "tests/launch/mixed_run.h"
 
 namespace bam {
@@ -66,7 +67,7 @@ class WholeSequences {
                 {stream_, {rows}, DType::kInt32},
                 {0},
                 {1},
-                {1}};
+                {AttentionShape::kWhole}};
     std::ranges::copy(tokens, batch.tokens.data<std::int32_t>());
     std::ranges::fill(batch.targets.span<std::int32_t>(), 0);
     std::ranges::fill(batch.document_starts.span<std::int32_t>(), 0);

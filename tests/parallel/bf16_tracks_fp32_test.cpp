@@ -6,6 +6,7 @@
 
 #include "parallel/learning_rate.h"
 #include "parallel/trainer.h"
+#include "runtime/attention.h"
 #include "tests/model/small_model.h"
 #include "tests/parallel/ranks.h"
 
@@ -52,7 +53,7 @@ Batch markov_batch(Stream& stream, std::int64_t vocabulary, std::int64_t step) {
               .document_starts = Tensor(stream, {n}, DType::kInt32),
               .domains = std::vector<int>(static_cast<std::size_t>(kSequences)),
               .rank_sequences = {kSequences},
-              .rank_documents = {kSequences}};
+              .rank_documents = {AttentionShape::kWhole}};
   for (std::int64_t s = 0; s < kSequences; ++s) {
     const Random random(static_cast<std::uint64_t>(step), std::to_string(s));
     std::int64_t token = source.first(random, 0);

@@ -43,14 +43,21 @@ TEST_F(RepeatedMicroStepTest, IsRecordedTheSecondTime) {
 }
 
 TEST_F(RepeatedMicroStepTest, ARecordServesFewerDocumentsAndNotMore) {
-  EXPECT_FALSE(begin({3, 2}));
-  EXPECT_TRUE(begin({1, 2}));
-  EXPECT_TRUE(begin({3, 1}));
-  EXPECT_EQ(repeated_.batch().rank_documents, (std::vector<std::int64_t>{3, 2}));
-  EXPECT_FALSE(begin({1, 4}));
-  EXPECT_TRUE(begin({3, 4}));
-  EXPECT_EQ(repeated_.batch().rank_documents, (std::vector<std::int64_t>{3, 4}));
+  using Counts = std::vector<std::int64_t>;
+  EXPECT_FALSE(begin({20, 2}));
+  EXPECT_TRUE(begin({1, 16}));
+  EXPECT_TRUE(begin({32, 1}));
+  EXPECT_EQ(repeated_.batch().rank_documents, (Counts{32, 16}));
+  EXPECT_FALSE(begin({1, 17}));
+  EXPECT_TRUE(begin({30, 32}));
+  EXPECT_EQ(repeated_.batch().rank_documents, (Counts{32, 32}));
   EXPECT_FALSE(begin({}));
+}
+
+TEST_F(RepeatedMicroStepTest, WholeSequencesStayWhole) {
+  EXPECT_FALSE(begin({0, 0}));
+  EXPECT_TRUE(begin({0, 0}));
+  EXPECT_EQ(repeated_.batch().rank_documents, (std::vector<std::int64_t>{0, 0}));
 }
 
 }  // namespace

@@ -95,20 +95,35 @@ TEST_F(BadValues, QueriesOutOfOrderAndDocumentsOfAnotherSequence) {
 }
 
 TEST_F(BadValues, DocumentsThatAreNotWhatIsSaidOfThem) {
-  AttentionShape shape{.sequences = 2, .length = 3, .heads = 1, .kv_heads = 1, .head_dim = 8};
-  const Tensor rows = zeros({6, 8}, DType::kBFloat16);
+  AttentionShape shape{.sequences = 2, .length = 3, .heads = 1, .kv_heads = 1, .head_dim = 16};
+  const Tensor rows = zeros({6, 16}, DType::kBFloat16);
   const auto attend = [&](std::int64_t documents, const std::vector<int>& starts) {
     shape.documents = documents;
     attention(stream(), shape, rows, rows, rows, ints({6}, {0, 1, 2, 3, 4, 5}), ints({6}, starts),
-              zeros({6, 8}, DType::kBFloat16), zeros({6, 1}));
+              zeros({6, 16}, DType::kBFloat16), zeros({6, 1}));
   };
-  attend(2, {0, 0, 0, 3, 3, 3});
+  attend(AttentionShape::kWhole, {0, 0, 0, 3, 3, 3});
   attend(4, {0, 0, 2, 3, 3, 3});
   stream().synchronise();
-  expect_refused("attention", [&] { attend(2, {0, 0, 2, 3, 3, 3}); });
+  expect_refused("attention", [&] { attend(AttentionShape::kWhole, {0, 0, 2, 3, 3, 3}); });
   expect_refused("attention", [&] { attend(3, {0, 1, 2, 3, 3, 3}); });
   expect_refused("attention", [&] { attend(4, {0, 0, 1, 3, 3, 3}); });
   expect_refused("attention", [&] { attend(4, {0, 0, 0, 2, 3, 3}); });
+}
+
+TEST_F(BadValues, ManyMoreDocumentsThanAreExpected) {
+  constexpr std::int64_t kRows = 100;
+  const AttentionShape shape{
+      .sequences = 1, .length = kRows, .heads = 1, .kv_heads = 1, .head_dim = 16, .documents = 2};
+  std::vector<int> each;
+  for (int row = 0; row < kRows; ++row) {
+    each.push_back(row);
+  }
+  const Tensor rows = zeros({kRows, 16}, DType::kBFloat16);
+  expect_refused("100", [&] {
+    attention(stream(), shape, rows, rows, rows, ints({kRows}, each), ints({kRows}, each),
+              zeros({kRows, 16}, DType::kBFloat16), zeros({kRows, 1}));
+  });
 }
 
 // Work is done in its own time: gradients' kernels may run before the host has heard of a fault.
