@@ -26,7 +26,7 @@ set(BAM_CUDA_KERNELS
 list(TRANSFORM BAM_CUDA_KERNELS PREPEND ${PROJECT_SOURCE_DIR}/runtime/cuda/)
 set(BAM_CUDA_SOURCES device.cpp graph.cpp grouped_products.cpp kernels.cpp library_places.cpp matmul.cpp queue.cpp)
 list(TRANSFORM BAM_CUDA_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/runtime/cuda/)
-# cuBLASLt's; the emulated GPU has other products.
+# cuBLASLt's.
 set(BAM_CUDA_PRODUCTS library.cpp products.cpp)
 list(TRANSFORM BAM_CUDA_PRODUCTS PREPEND ${PROJECT_SOURCE_DIR}/runtime/cuda/)
 
