@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <optional>
 #include <unordered_map>
 
 #include "runtime/cuda/check_cuda.h"
@@ -38,6 +39,7 @@ struct Functions {
             "cublasLtMatmulPreferenceSetAttribute")),
         heuristic(library.function<decltype(cublasLtMatmulAlgoGetHeuristic)>(
             "cublasLtMatmulAlgoGetHeuristic")),
+        check(library.function<decltype(cublasLtMatmulAlgoCheck)>("cublasLtMatmulAlgoCheck")),
         matmul(library.function<decltype(cublasLtMatmul)>("cublasLtMatmul")) {}
 
   decltype(cublasLtCreate)* create;
@@ -48,6 +50,7 @@ struct Functions {
   decltype(cublasLtMatmulPreferenceInit_internal)* preference;
   decltype(cublasLtMatmulPreferenceSetAttribute)* set_preference;
   decltype(cublasLtMatmulAlgoGetHeuristic)* heuristic;
+  decltype(cublasLtMatmulAlgoCheck)* check;
   decltype(cublasLtMatmul)* matmul;
 };
 
@@ -72,16 +75,29 @@ struct KeyHash {
   }
 };
 
-Key key_of(const Operand& a, const Operand& b, const Tensor& c, Write write) {
-  return {a.matrix.rows(),
+// Of b where `rows` stands for a's: as many if they are multiplied with each other.
+std::int64_t rows_of_b(const Operand& a, const Operand& b, std::int64_t rows) {
+  return a.is_transposed && !b.is_transposed ? rows : b.matrix.rows();
+}
+
+// `rows` stands for a's.
+Key key_of(const Operand& a, const Operand& b, const Tensor& c, Write write, std::int64_t rows) {
+  return {rows,
           a.matrix.cols(),
-          b.matrix.rows(),
+          rows_of_b(a, b, rows),
           b.matrix.cols(),
           (a.is_transposed ? 1 : 0) | (b.is_transposed ? 2 : 0) | (write == Write::kAdd ? 4 : 0),
           static_cast<std::int64_t>(a.matrix.dtype()) * 4 + static_cast<std::int64_t>(c.dtype()),
           alignment_of(a.matrix.raw()),
           alignment_of(b.matrix.raw()),
           alignment_of(c.raw())};
+}
+
+// Rounds up to four significant bits.
+std::int64_t rounded(std::int64_t rows) {
+  const int bits = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(rows)));
+  const int shift = std::max(0, bits - 4);
+  return (rows + (std::int64_t{1} << shift) - 1) >> shift << shift;
 }
 
 // Layouts, operation and algorithm of one kind of product. cuBLAS counts columns first, so it sees
@@ -122,7 +138,7 @@ class Products::CublasLt {
 
  private:
   Plan& plan_of(const Operand& a, const Operand& b, const Tensor& c, Write write) {
-    const Key key = key_of(a, b, c, write);
+    const Key key = key_of(a, b, c, write, a.matrix.rows());
     const auto found = plans_.find(key);
     if (found != plans_.end()) {
       return found->second;
@@ -130,20 +146,52 @@ class Products::CublasLt {
     if (plans_.size() >= kMostPlans) {
       plans_.clear();
     }
-    return plans_.emplace(key, make_plan(a, b, c)).first->second;
+    Plan plan = plan_without_algorithm(a, b, c, a.matrix.rows());
+    plan.algorithm = algorithm_of(plan, a, b, c, write);
+    return plans_.emplace(key, plan).first->second;
   }
 
-  Plan make_plan(const Operand& a, const Operand& b, const Tensor& c) const {
+  // Experts' numbers of rows are other ones at every step, and to ask for an algorithm takes longer
+  // than a small product: it is asked for once for all numbers that round to the same, of which no
+  // result may depend on which came first.
+  cublasLtMatmulAlgo_t algorithm_of(const Plan& plan, const Operand& a, const Operand& b,
+                                    const Tensor& c, Write write) {
+    std::optional<cublasLtMatmulAlgo_t> found;
+    if (!(a.is_transposed && b.is_transposed)) {
+      const std::int64_t rows = rounded(a.matrix.rows());
+      const Key key = key_of(a, b, c, write, rows);
+      if (!algorithms_.contains(key)) {
+        algorithms_[key] = best_of(plan_without_algorithm(a, b, c, rows), a, b, c);
+      }
+      found = algorithms_[key];
+    }
+    if (!found || !serves(*found, plan)) {
+      found = best_of(plan, a, b, c);
+    }
+    check(found.has_value(), "cuBLAS knows no way to multiply ", text_of(a.matrix.shape()), " and ",
+          text_of(b.matrix.shape()));
+    return *found;
+  }
+
+  bool serves(const cublasLtMatmulAlgo_t& algorithm, const Plan& plan) const {
+    Plan copy = plan;
+    cublasLtMatmulHeuristicResult_t found{};
+    return functions_.check(handle_, &copy.operation, &copy.left, &copy.right, &copy.out, &copy.out,
+                            &algorithm, &found) == CUBLAS_STATUS_SUCCESS &&
+           found.workspaceSize <= kWorkspaceBytes;
+  }
+
+  Plan plan_without_algorithm(const Operand& a, const Operand& b, const Tensor& c,
+                              std::int64_t rows) const {
     Plan plan{};
     check_blas(functions_.description(&plan.operation, sizeof plan.operation, CUBLAS_COMPUTE_32F,
                                       CUDA_R_32F),
                "cublasLtMatmulDescInit");
     turn(plan.operation, CUBLASLT_MATMUL_DESC_TRANSA, b.is_transposed);
     turn(plan.operation, CUBLASLT_MATMUL_DESC_TRANSB, a.is_transposed);
-    lay_out(plan.left, b.matrix);
-    lay_out(plan.right, a.matrix);
-    lay_out(plan.out, c);
-    plan.algorithm = algorithm_of(plan, a, b, c);
+    lay_out(plan.left, b.matrix, rows_of_b(a, b, rows));
+    lay_out(plan.right, a.matrix, rows);
+    lay_out(plan.out, c, a.is_transposed ? c.rows() : rows);
     return plan;
   }
 
@@ -153,15 +201,17 @@ class Products::CublasLt {
     check_blas(functions_.set(&operation, which, &how, sizeof how), "cublasLtMatmulDescSet");
   }
 
-  void lay_out(cublasLtMatrixLayoutOpaque_t& layout, const Tensor& matrix) const {
+  void lay_out(cublasLtMatrixLayoutOpaque_t& layout, const Tensor& matrix,
+               std::int64_t rows) const {
     check_blas(functions_.layout(&layout, sizeof layout, type_of(matrix.dtype()),
                                  static_cast<std::uint64_t>(matrix.cols()),
-                                 static_cast<std::uint64_t>(matrix.rows()), matrix.cols()),
+                                 static_cast<std::uint64_t>(rows), matrix.cols()),
                "cublasLtMatrixLayoutInit");
   }
 
-  cublasLtMatmulAlgo_t algorithm_of(Plan& plan, const Operand& a, const Operand& b,
-                                    const Tensor& c) const {
+  // None: cuBLAS has no algorithm.
+  std::optional<cublasLtMatmulAlgo_t> best_of(Plan plan, const Operand& a, const Operand& b,
+                                              const Tensor& c) const {
     cublasLtMatmulPreferenceOpaque_t wishes;
     check_blas(functions_.preference(&wishes, sizeof wishes), "cublasLtMatmulPreferenceInit");
     const auto wish = [&](cublasLtMatmulPreferenceAttributes_t which, auto value) {
@@ -175,11 +225,14 @@ class Products::CublasLt {
     wish(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment_of(c.raw()));
     cublasLtMatmulHeuristicResult_t best{};
     int count = 0;
-    check_blas(functions_.heuristic(handle_, &plan.operation, &plan.left, &plan.right, &plan.out,
-                                    &plan.out, &wishes, 1, &best, &count),
-               "cublasLtMatmulAlgoGetHeuristic");
-    check(count == 1, "cuBLAS knows no way to multiply ", text_of(a.matrix.shape()), " and ",
-          text_of(b.matrix.shape()));
+    const cublasStatus_t status =
+        functions_.heuristic(handle_, &plan.operation, &plan.left, &plan.right, &plan.out,
+                             &plan.out, &wishes, 1, &best, &count);
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && count == 0)) {
+      return {};
+    }
+    check_blas(status, "cublasLtMatmulAlgoGetHeuristic");
+    check_blas(best.state, "cublasLtMatmulAlgoGetHeuristic");
     return best.algo;
   }
 
@@ -187,6 +240,8 @@ class Products::CublasLt {
   cublasLtHandle_t handle_ = nullptr;
   void* workspace_ = nullptr;
   std::unordered_map<Key, Plan, KeyHash> plans_;
+  std::unordered_map<Key, std::optional<cublasLtMatmulAlgo_t>, KeyHash>
+      algorithms_;  // of rounded rows
 };
 
 Products::Products() = default;
