@@ -103,7 +103,9 @@ def median_step(model, shape, device, steps):
         return loss
 
     first = step().item()
-    assert abs(first - math.log(shape.vocabulary)) < 0.5, first
+    # Logits of untrained weights have a variance of 0.0004 d_model, which adds half of it, and each layer's
+    # balance adds 0.01: 0.64 in all in the largest mixture.
+    assert abs(first - math.log(shape.vocabulary)) < 1, first
     taken = [milliseconds(step, device) for _ in range(4 + steps)]
     return statistics.median(taken[4:]), first
 
