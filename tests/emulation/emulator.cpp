@@ -184,6 +184,12 @@ void run(Size grid, Size block, std::size_t shared_bytes, const std::function<vo
   }
 }
 
+void check_aligned(const void* address, std::size_t bytes) {
+  if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0) {
+    throw std::runtime_error("misaligned address");
+  }
+}
+
 std::byte* shared_bytes() { return machine().shared.data(); }
 
 void wait_for_block() { wait_at(machine().barrier); }

@@ -31,6 +31,9 @@ inline thread_local Size threadIdx, blockIdx, blockDim, gridDim;
 /// Its block's dynamic shared memory, all ones when a block begins.
 std::byte* shared_bytes();
 
+/// Throws std::runtime_error where the address is no multiple of `bytes`: a GPU stops for good.
+void check_aligned(const void* address, std::size_t bytes);
+
 /// Waits for all threads of the block that still run.
 void wait_for_block();
 /// Waits for all threads of the warp that still run.

@@ -1,6 +1,7 @@
 #pragma once
 
-// Stands in for runtime/cuda/async_copy.cuh: copies arrive when they are waited for, and not before.
+// Stands in for runtime/cuda/async_copy.cuh: copies arrive when they are waited for, and not
+// before.
 
 #include <cuda_runtime.h>
 
@@ -21,6 +22,8 @@ inline std::vector<Copy>& started_copies() {
 }
 
 inline void start_copy(void* to, const void* from, bool is_there) {
+  emulation::check_aligned(to, 16);
+  emulation::check_aligned(from, 16);
   started_copies().push_back({to, from, is_there});
 }
 

@@ -15,6 +15,7 @@ inline const std::uint16_t* row_of(const std::array<std::uint64_t, 32>& rows, in
 }
 
 inline void load_matrices(unsigned (&to)[4], const void* row) {
+  emulation::check_aligned(row, 16);
   const auto rows = emulation::exchange(reinterpret_cast<std::uint64_t>(row));
   const int lane = emulation::own_lane();
   for (int i = 0; i < 4; ++i) {
@@ -24,6 +25,7 @@ inline void load_matrices(unsigned (&to)[4], const void* row) {
 }
 
 inline void load_matrices_turned(unsigned (&to)[4], const void* row) {
+  emulation::check_aligned(row, 16);
   const auto rows = emulation::exchange(reinterpret_cast<std::uint64_t>(row));
   const int lane = emulation::own_lane();
   for (int i = 0; i < 4; ++i) {
