@@ -5,7 +5,6 @@
 #include <map>
 #include <numeric>
 
-#include "runtime/adamw.h"
 #include "runtime/check.h"
 #include "runtime/elementwise.h"
 
@@ -68,7 +67,8 @@ ShardedOptimizer::Shard ShardedOptimizer::deal(Stream& stream, Communicator& gro
     }
   }
   std::erase_if(tiles, [&](const SharedTile& tile) { return !store_.trains(*tile.spec); });
-  return {&group, std::move(pieces), GradientSum(group, tiles)};
+  std::vector<AdamwPiece> updates = updates_of(pieces);
+  return {&group, std::move(pieces), GradientSum(group, tiles), std::move(updates)};
 }
 
 // Tiles are dealt in inventory order, each holder of the same weights getting its part of the
@@ -161,17 +161,23 @@ void ShardedOptimizer::update(Stream& stream, const Shard& shard, double learnin
                                .epsilon = settings_.epsilon,
                                .gradient_scale = scale,
                                .step = step};
-  std::vector<AdamwPiece> owned;
-  for (const Piece& piece : shard.pieces) {
+  adamw(stream, coefficients, shard.updates);
+}
+
+std::vector<AdamwPiece> ShardedOptimizer::updates_of(const std::vector<Piece>& pieces) const {
+  std::vector<AdamwPiece> updates;
+  for (const Piece& piece : pieces) {
     if (!piece.moments.empty()) {
-      owned.push_back({.gradient = tile_of(piece.parameter->gradient, piece.tile),
-                       .weight = piece.master,
-                       .first_moment = piece.moments.slice(0, 1),
-                       .second_moment = piece.moments.slice(1, 2),
-                       .weight_decay = decays(piece.parameter->spec) ? settings_.weight_decay : 0});
+      const Tensor value = tile_of(piece.parameter->value, piece.tile);
+      updates.push_back({.gradient = tile_of(piece.parameter->gradient, piece.tile),
+                         .weight = piece.master,
+                         .first_moment = piece.moments.slice(0, 1),
+                         .second_moment = piece.moments.slice(1, 2),
+                         .weight_decay = decays(piece.parameter->spec) ? settings_.weight_decay : 0,
+                         .rounded = value.dtype() == DType::kFloat32 ? Tensor() : value});
     }
   }
-  adamw(stream, coefficients, owned);
+  return updates;
 }
 
 bool ShardedOptimizer::decays(const ParameterSpec& spec) const {
@@ -231,7 +237,8 @@ void ShardedOptimizer::forget_views() {
   }
 }
 
-// BEFORE: each tile's owner has its fp32 weight.  AFTER: every copy has the rounded value.
+// BEFORE: each tile's owner has its fp32 weight, and of one that was trained its rounded value.
+// AFTER: every copy has the rounded value.
 Pending ShardedOptimizer::start_publishing(Stream& stream, Shard& shard, Which which) {
   Communicator& group = *shard.group;
   std::vector<Transfer> sends;
@@ -245,7 +252,7 @@ Pending ShardedOptimizer::start_publishing(Stream& stream, Shard& shard, Which w
       receives.push_back({piece.owner, value});
       continue;
     }
-    if (value.dtype() != DType::kFloat32) {
+    if (which == Which::kAll && value.dtype() != DType::kFloat32) {
       copy(stream, piece.master, value);
     }
     for (const int peer : piece.holders) {

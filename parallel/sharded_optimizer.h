@@ -7,6 +7,7 @@
 
 #include "model/parameter_store.h"
 #include "parallel/gradient_sum.h"
+#include "runtime/adamw.h"
 #include "runtime/host.h"
 
 namespace bam {
@@ -68,8 +69,8 @@ class ShardedOptimizer {
 
  private:
   struct Piece : SharedTile {
-    Tensor master;   // (elements) fp32; the store's own elements where they are fp32
-    Tensor moments;  // (2, elements) fp32; empty where frozen or owned elsewhere
+    Tensor master;         // (elements) fp32; the store's own elements where they are fp32
+    Tensor moments;        // (2, elements) fp32; empty where frozen or owned elsewhere
     HostView seen_master;  // what a visitor was given
     HostView seen_moments;
   };
@@ -78,6 +79,7 @@ class ShardedOptimizer {
     Communicator* group;
     std::vector<Piece> pieces;  // of the copies that this rank has
     GradientSum gradients;
+    std::vector<AdamwPiece> updates;  // of the weights that this rank trains and owns
   };
   /// Ranks of a group that hold a weight; none: it belongs to another shard.
   using HoldersOf = std::function<std::vector<int>(const ParameterSpec&)>;
@@ -86,6 +88,7 @@ class ShardedOptimizer {
   std::vector<SharedTile> tiles_with_owners(const HoldersOf& holders_of);
   static void take_state(Stream& stream, Piece& piece);
   double squared_gradient_norm(Stream& stream);
+  std::vector<AdamwPiece> updates_of(const std::vector<Piece>& pieces) const;
   void update(Stream& stream, const Shard& shard, double learning_rate, double scale,
               std::int64_t step);
   [[nodiscard]] Pending start_publishing(Stream& stream, Shard& shard, Which which);

@@ -16,13 +16,14 @@ struct AdamwStep {
   std::int64_t step;      // 1 for the first: bias correction
 };
 
-/// Elements that one step updates; the tensors are fp32 and of one size.
+/// Elements that one step updates; the tensors are fp32 and of one size, but `rounded`.
 struct AdamwPiece {
   Tensor gradient;
   Tensor weight;
   Tensor first_moment;
   Tensor second_moment;
   double weight_decay;  // 0 for weights that do not decay
+  Tensor rounded = {};  // receives the new weights as bf16; empty: nothing does
 };
 
 /// Of every piece m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;

@@ -2,6 +2,7 @@
 
 #include "runtime/cpu/kernels.h"
 #include "runtime/cpu/parallel.h"
+#include "runtime/cpu/vector_math.h"
 
 namespace bam::cpu {
 namespace {
@@ -23,6 +24,7 @@ void update(Stream& stream, const AdamwStep& step, const AdamwPiece& piece) {
   float* w = piece.weight.data<float>();
   float* m = piece.first_moment.data<float>();
   float* v = piece.second_moment.data<float>();
+  bfloat16* out = piece.rounded.empty() ? nullptr : piece.rounded.data<bfloat16>();
   for_chunks(stream, piece.weight.elements(), 16, [=](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
     for (std::int64_t i = begin; i < end; ++i) {
@@ -30,6 +32,9 @@ void update(Stream& stream, const AdamwStep& step, const AdamwPiece& piece) {
       m[i] = beta1 * m[i] + rest1 * clipped;
       v[i] = beta2 * v[i] + rest2 * clipped * clipped;
       w[i] = keep * w[i] - rate * m[i] / (std::sqrt(v[i]) * shrink + epsilon);
+    }
+    if (out != nullptr) {
+      convert(w + begin, out + begin, end - begin);
     }
   });
 }

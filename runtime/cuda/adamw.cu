@@ -16,7 +16,8 @@ struct Piece {
   float* first_moment;
   float* second_moment;
   std::int64_t size;
-  float keep;  // what decay leaves of a weight
+  bfloat16* rounded;  // or null
+  float keep;         // what decay leaves of a weight
 };
 
 struct Coefficients {
@@ -44,6 +45,13 @@ __global__ void adamw_kernel(const Piece* pieces, Coefficients c) {
   store(w, piece.weight + first);
   store(m, piece.first_moment + first);
   store(v, piece.second_moment + first);
+  if (piece.rounded != nullptr) {
+    Pack<bfloat16, kWidth> out;
+    for (int i = 0; i < kWidth; ++i) {
+      out.at[i] = rounded<bfloat16>(w.at[i]);
+    }
+    store(out, piece.rounded + first);
+  }
 }
 
 Coefficients coefficients_of(const AdamwStep& step) {
@@ -61,8 +69,8 @@ Coefficients coefficients_of(const AdamwStep& step) {
 }
 
 int width_of_piece(const AdamwPiece& piece) {
-  return width_of(piece.weight.elements(),
-                  {&piece.gradient, &piece.weight, &piece.first_moment, &piece.second_moment});
+  return width_of(piece.weight.elements(), {&piece.gradient, &piece.weight, &piece.first_moment,
+                                            &piece.second_moment, &piece.rounded});
 }
 
 void update(Stream& stream, const AdamwStep& step, std::span<const AdamwPiece> pieces) {
@@ -73,6 +81,7 @@ void update(Stream& stream, const AdamwStep& step, std::span<const AdamwPiece> p
     table.push_back({data_of<float>(piece.gradient), data_of<float>(piece.weight),
                      data_of<float>(piece.first_moment), data_of<float>(piece.second_moment),
                      piece.weight.elements(),
+                     piece.rounded.empty() ? nullptr : data_of<bfloat16>(piece.rounded),
                      static_cast<float>(1.0 - step.learning_rate * piece.weight_decay)});
     largest = std::max(largest, piece.weight.elements());
     width = std::min(width, width_of_piece(piece));

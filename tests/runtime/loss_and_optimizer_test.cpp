@@ -103,5 +103,24 @@ TEST(Adamw, EqualsTheScalarFormulaOverSteps) {
   expect_near(values_of(device.stream, v), second, 1e-6);
 }
 
+TEST(Adamw, WritesWhatWeightsRoundToBesideThem) {
+  Device device;
+  Stream& stream = device.stream;
+  for (const std::int64_t size : {1000, 1001}) {
+    const Tensor weight = normal_tensor(stream, {size}, DType::kFloat32, "w");
+    const Tensor g = normal_tensor(stream, {size}, DType::kFloat32, "g");
+    const Tensor m = normal_tensor(stream, {size}, DType::kFloat32, "m");
+    const Tensor v(stream, {size}, DType::kFloat32);
+    fill(stream, v, 1);
+    const Tensor rounded(stream, {size}, DType::kBFloat16);
+    const Tensor expected(stream, {size}, DType::kBFloat16);
+    const AdamwStep how{1e-2, 0.9, 0.95, 1e-8, 0.5, 1};
+    adamw(stream, how, std::vector<AdamwPiece>{{g, weight, m, v, 0.1, rounded}});
+    copy(stream, weight, expected);
+    EXPECT_TRUE(bytes_in(stream, rounded) == bytes_in(stream, expected));
+    EXPECT_THROW(adamw(stream, how, std::vector<AdamwPiece>{{g, weight, m, v, 0.1, g}}), Error);
+  }
+}
+
 }  // namespace
 }  // namespace bam
