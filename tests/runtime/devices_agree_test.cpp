@@ -147,7 +147,7 @@ TEST(DevicesAgree, EmbeddingOfRepeatedTokensToTheBit) {
 
 TEST(DevicesAgree, CrossEntropy) {
   for_both_dtypes([](DType dtype) {
-    for (const int vocabulary : {2, 5000, 5001}) {
+    for (const int vocabulary : {2, 5000, 5001, 20000}) {
       expect_agreement(1e-5 + tolerance_of(dtype) / 10, [&](Stream& stream) {
         const Tensor logits = normal_tensor(stream, {9, vocabulary}, kFp32, "logits");
         std::vector<int> targets = skewed(9, vocabulary, "targets");
