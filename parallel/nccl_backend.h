@@ -20,6 +20,7 @@ std::string obstacle_to_nccl();
 /// Recording: all that is put on that stream comes after what the compute stream was given, and
 /// NCCL itself orders what is recorded with what is not (its NCCL_GRAPH_MIXING_SUPPORT is on by
 /// default).
+/// A Recording goes before the communicator whose transfers are in it: NCCL waits for that.
 std::unique_ptr<Communicator::Backend> nccl_backend(Communicator::Backend& bootstrap);
 
 }  // namespace bam
