@@ -26,7 +26,7 @@ bool is_aligned(const Tensor& tensor) {
 
 bool takes(const AttentionShape& shape, const Tensor& query_rows,
            std::initializer_list<const Tensor*> tensors) {
-  return shape.documents != AttentionShape::kNotKnown && shape.length > 1 &&
+  return shape.documents != AttentionShape::kNotKnown && shape.keys() > 0 && shape.length > 1 &&
          query_rows.elements() == shape.keys() && shape.head_dim % 16 == 0 &&
          shape.head_dim <= 128 && flash_backward_bytes_of_one(shape) <= kMostBytesOfOne &&
          std::ranges::all_of(tensors, [](const Tensor* tensor) {

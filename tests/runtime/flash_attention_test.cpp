@@ -107,6 +107,7 @@ TEST_F(FlashAttention, LeavesWhatItCannotDo) {
   AttentionShape odd = kDocuments;
   odd.head_dim = 24;
   expect_left(odd, DType::kBFloat16, 60);
+  expect_left(whole(0), DType::kBFloat16, 0);
 }
 
 // Backward of few at once is that of all at once, to the bit.
