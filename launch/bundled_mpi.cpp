@@ -42,7 +42,11 @@ void use_bundled_mpi() {
   setenv("PATH", (folder.string() + others).c_str(), 1);
   setenv("OPAL_PREFIX", prefix.c_str(), 1);
   setenv("OPAL_SYSCONFDIR", settings.c_str(), 1);
-  setenv("PMIX_MCA_pcompress_base_silence_warning", "1", 0);  // its plugins stay at home
+  // PMIx's plugins stay at home, and it takes none of the machine's, which may be of another
+  // version.
+  setenv("PMIX_MCA_pcompress", "^zlib", 0);
+  setenv("PMIX_MCA_prm", "^default,slurm", 0);
+  setenv("PMIX_MCA_pcompress_base_silence_warning", "1", 0);
   // Without them it gives up, though ranks of one machine need neither.
   if (!is_on_path("ssh") && !is_on_path("rsh")) {
     setenv("OMPI_MCA_plm", "^rsh", 0);

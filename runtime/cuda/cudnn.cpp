@@ -13,7 +13,7 @@ constexpr std::size_t kLeastVersion = 91900;
 }  // namespace
 
 Cudnn::Cudnn()
-    : library_("libcudnn.so.9"),
+    : library_("libcudnn.so.9", {9, 19}),
       get_last_error_string_(
           library_.function<decltype(cudnnGetLastErrorString)>("cudnnGetLastErrorString")),
       create(library_.function<decltype(cudnnCreate)>("cudnnCreate")),

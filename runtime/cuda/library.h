@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace bam::cuda {
 
@@ -8,8 +9,9 @@ namespace bam::cuda {
 /// for where places_of_library says.
 class Library {
  public:
+  /// The first that is there, but none whose file is named as older than `least` (is_named_older).
   /// Throws Error naming the library and what to set.
-  explicit Library(const std::string& name);
+  explicit Library(const std::string& name, const std::vector<int>& least = {});
 
   /// The function of that name; throws Error where there is none.
   template <class Function>

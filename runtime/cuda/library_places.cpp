@@ -91,4 +91,15 @@ std::vector<std::string> places_of_library(const std::string& name) {
   return places;
 }
 
+bool is_named_older(const std::string& file, const std::vector<int>& least) {
+  const std::string mark = ".so.";
+  const std::size_t at = file.rfind(mark);
+  std::istringstream numbers(at == std::string::npos ? "" : file.substr(at + mark.size()));
+  std::vector<int> version;
+  for (int number = 0; numbers >> number; numbers.ignore(1, '.')) {
+    version.push_back(number);
+  }
+  return version.size() > 1 && version < least;
+}
+
 }  // namespace bam::cuda

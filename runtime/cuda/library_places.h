@@ -12,4 +12,8 @@ namespace bam::cuda {
 /// user's own, /usr/local and /usr).
 std::vector<std::string> places_of_library(const std::string& name);
 
+/// Whether the numbers after ".so." in a file's name are of a version before `least`. Not where they
+/// are the first of a version's alone ("libcudnn.so.9"), which say too little.
+bool is_named_older(const std::string& file, const std::vector<int>& least);
+
 }  // namespace bam::cuda

@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::int64_t kLength = 2048;
 
+struct NamedModel {
+  std::string name;
+  ModelConfig config;
+};
+
 // A model on one GPU, with random weights, and a batch for it.
 class StepBench {
  public:
@@ -109,18 +114,18 @@ void recorded_line(GpuTable& table, StepBench& step, const ModelConfig& config) 
   }
 }
 
-void step_lines(GpuTable& table, const char* name, const ModelConfig& config) {
-  StepBench step(table, config);
+void step_lines(GpuTable& table, const NamedModel& model) {
+  StepBench step(table, model.config);
   const auto once = [&] {
     Saved saved;
     step.run(saved, 0);
   };
-  table.operations(name, step.flops(), once);
+  table.operations((model.name + ", step w/o optimiser").c_str(), step.flops(), once);
   const std::int64_t before = table.stream().waits();
   once();
   std::cout << "  the host waited " << table.stream().waits() - before << " times" << std::endl;
   if (table.stream().device() == DeviceKind::kCuda) {
-    recorded_line(table, step, config);
+    recorded_line(table, step, model.config);
   }
 }
 
@@ -140,16 +145,37 @@ ModelConfig mixed(ModelConfig config) {
   return config;
 }
 
+std::vector<NamedModel> models(BenchSize size) {
+  const int fewer = size == BenchSize::kWhole ? 1 : 6;
+  const ModelConfig small = dense(1024, 6 / fewer, 8, 8, 2048);
+  const ModelConfig large = dense(2304, 18 / fewer, 18, 6, 9216);
+  return {{"590M shape", small},
+          {"590M BAM", mixed(small)},
+          {"2B dense", large},
+          {"2B BAM", mixed(large)}};
+}
+
 }  // namespace
 
 void step_lines(GpuTable& table) {
-  const int fewer = table.size() == BenchSize::kWhole ? 1 : 6;
-  const ModelConfig small = dense(1024, 6 / fewer, 8, 8, 2048);
-  const ModelConfig large = dense(2304, 18 / fewer, 18, 6, 9216);
-  step_lines(table, "590M shape, step w/o optimiser", small);
-  step_lines(table, "590M BAM, step w/o optimiser", mixed(small));
-  step_lines(table, "2B dense, step w/o optimiser", large);
-  step_lines(table, "2B BAM, step w/o optimiser", mixed(large));
+  for (const NamedModel& model : models(table.size())) {
+    step_lines(table, model);
+  }
+}
+
+void profile_steps(GpuTable& table, const std::string& name) {
+  for (const NamedModel& model : models(table.size())) {
+    if (model.name == name) {
+      StepBench step(table, model.config);
+      for (int i = 0; i < 2; ++i) {
+        Saved saved;
+        step.run(saved, 0);
+        table.stream().synchronise();
+      }
+      return;
+    }
+  }
+  throw Error("no model is called " + name);
 }
 
 }  // namespace bam

@@ -22,7 +22,7 @@ class GpuTable {
   BenchSize size() const { return size_; }
   std::int64_t scaled(std::int64_t rows) const { return rows / scale_; }
 
-  /// Random values: a million drawn ones over and over.
+  /// Random values: sixteen million drawn ones over and over.
   Tensor values(const Shape& shape, DType dtype);
   void fill_random(const Tensor& out);
 
@@ -32,7 +32,8 @@ class GpuTable {
   /// A line of work that has `count` operations of matrix products.
   void operations(const char* name, double count, const std::function<void()>& body);
   /// A line of work that moves at least these tensors: read or written, each as often as it is
-  /// named.
+  /// named. A second share says how much longer than a copy of so many bytes it takes: small ones
+  /// are bound by a launch, and what fits the cache by the cache.
   void bytes(const char* name, const std::vector<Tensor>& moved, const std::function<void()>& body);
 
  private:

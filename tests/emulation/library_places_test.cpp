@@ -78,5 +78,15 @@ TEST_F(LibraryPlaces, AreTheSystemsAloneWhereTheLibraryIsNowhere) {
   EXPECT_EQ(places_of_library("libnowhere.so.0"), std::vector<std::string>{"libnowhere.so.0"});
 }
 
+TEST(NameOfALibrary, SaysWhetherItIsTooOld) {
+  EXPECT_TRUE(is_named_older("/usr/lib/libcudnn.so.9.14.0", {9, 19}));
+  EXPECT_TRUE(is_named_older("/usr/lib.so.9/libcudnn.so.8.99", {9, 19}));
+  EXPECT_FALSE(is_named_older("/usr/lib/libcudnn.so.9.19.0", {9, 19}));
+  EXPECT_FALSE(is_named_older("/usr/lib/libcudnn.so.10.1", {9, 19}));
+  EXPECT_FALSE(is_named_older("/usr/lib/libcudnn.so.9", {9, 19}));
+  EXPECT_FALSE(is_named_older("/usr/lib/libcudnn.so", {9, 19}));
+  EXPECT_FALSE(is_named_older("/usr/lib/libcudnn.so.9.14.0", {}));
+}
+
 }  // namespace
 }  // namespace bam::cuda
