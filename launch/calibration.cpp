@@ -181,7 +181,8 @@ RowRates measure_rows(Stream& stream, Communicator& world, CalibrationEffort eff
   const Shape shape = {2048 / scale, 1024};
   const Shape logits_shape = {512 / scale, 4096};
   const Operands a(stream, shape, DType::kFloat32), b(stream, shape, DType::kFloat32),
-      c(stream, shape, DType::kFloat32), squares(stream, shape, DType::kFloat32);
+      c(stream, shape, DType::kFloat32), halves(stream, {shape[0], shape[1] / 2}, DType::kFloat32),
+      squares(stream, shape, DType::kFloat32);
   for (int turn = 0; turn < squares.count(); ++turn) {
     fill(stream, squares.at(turn), 1);
   }
@@ -200,8 +201,8 @@ RowRates measure_rows(Stream& stream, Communicator& world, CalibrationEffort eff
     adamw(stream, step, pieces);
   };
   return {.copy = rate(2 * bytes, [&](int turn) { copy(stream, a.at(turn), b.at(turn)); }),
-          .activation = rate(3 * bytes,
-                             [&](int turn) { swiglu(stream, a.at(turn), b.at(turn), c.at(turn)); }),
+          .activation =
+              rate(1.5 * bytes, [&](int turn) { swiglu(stream, a.at(turn), halves.at(turn)); }),
           .loss = rate(2 * static_cast<double>(logits.bytes()),
                        [&](int) {
                          cross_entropy_with_gradient(stream, logits, targets, 1, losses, logits);

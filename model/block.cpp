@@ -49,17 +49,23 @@ void Block::backward(Stream& stream, const MicroBatch& micro, const Tensor& rope
   const Tensor dy = as_dtype(stream, dx, activations_);
   const Tensor h32 = for_routers(stream, saved.h);
   const Tensor dh(stream, x.shape(), DType::kFloat32);
-  fill_zero(stream, dh);
   const Tensor d_gates = attention_.gate_gradients(stream, x.rows());
 
   AttentionFlight attention;
   FfnFlight ffn;
   const Tensor d_chosen = ffn_.start_backward(stream, saved.ffn, dx, ffn);
   attention_.start_backward(stream, micro, saved.attention, dy, attention);
+  if (has_routers_) {
+    fill_zero(stream, dh);
+  } else {
+    ffn_.own_backward(stream, saved.ffn, dy, ffn, dh);  // replaces dh: nothing is in flight to hide
+  }
   attention_.own_backward(stream, micro, rope_table, saved.attention, dy, dh, d_gates);
   attention_.others_backward(stream, micro, rope_table, saved.attention, attention);
-  ffn_.arrivals_backward(stream, saved.ffn, ffn);
-  ffn_.own_backward(stream, saved.ffn, dy, ffn, dh);
+  if (has_routers_) {
+    ffn_.arrivals_backward(stream, saved.ffn, ffn);
+    ffn_.own_backward(stream, saved.ffn, dy, ffn, dh);
+  }
   const double attention_z = attention_z_loss_ * auxiliary.per_row;
   attention_.finish_backward(stream, micro, h32, saved.attention, attention_z, attention, dh,
                              d_gates);

@@ -3,14 +3,14 @@
 #include <span>
 
 #include "model/parameter_store.h"
+#include "model/weight_stack.h"
 
 namespace bam {
 
 /// What one FFN's backward needs of m rows.
 struct FfnSaved {
-  Tensor input;  // (m, d_model)
-  Tensor gate;   // (m, hidden)
-  Tensor up;     // (m, hidden)
+  Tensor input;    // (m, d_model)
+  Tensor gate_up;  // (m, 2 * hidden)
 };
 
 /// One SwiGLU FFN: down(silu(gate(h)) * up(h)). Dense model and expert alike.
@@ -26,14 +26,12 @@ class FfnExpert {
                            std::span<const Tensor> answers);
   /// sum (m, d_model) fp32 += FFN(h).
   void add_forward(Stream& stream, const Tensor& h, FfnSaved& saved, const Tensor& sum) const;
-  /// dh (m, d_model) fp32 += gradient, from dy (m, d_model) of h's dtype; weight gradients too.
+  /// dh (m, d_model) = gradient, from dy (m, d_model) of h's dtype; weight gradients too. dh is of
+  /// h's dtype, and may be dy, or fp32.
   void backward(Stream& stream, const FfnSaved& saved, const Tensor& dy, const Tensor& dh) const;
 
  private:
-  Tensor activations(Stream& stream, const Tensor& h, FfnSaved& saved) const;
-
-  const Parameter& gate_;
-  const Parameter& up_;
+  WeightStack gate_up_;
   const Parameter& down_;
 };
 

@@ -171,11 +171,8 @@ void FfnLayer::run_experts_backward(Stream& stream, std::span<const ItemRange> r
                                     const std::vector<FfnSaved>& saved, const Tensor& gradients,
                                     const Tensor& inputs) const {
   for (std::size_t e = 0; e < experts_.size(); ++e) {
-    const Tensor dy = gradients.slice(ranges[e].begin, ranges[e].end);
-    const Tensor dx(stream, dy.shape(), DType::kFloat32);
-    fill_zero(stream, dx);
-    experts_[e].backward(stream, saved[e], dy, dx);
-    copy(stream, dx, inputs.slice(ranges[e].begin, ranges[e].end));
+    experts_[e].backward(stream, saved[e], gradients.slice(ranges[e].begin, ranges[e].end),
+                         inputs.slice(ranges[e].begin, ranges[e].end));
   }
 }
 

@@ -69,7 +69,7 @@ class FfnLayer {
   Tensor start_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy,
                         FfnFlight& flight) const;
   void arrivals_backward(Stream& stream, const FfnLayerSaved& saved, FfnFlight& flight) const;
-  /// A dense FFN takes dy_low (n, d_model), of h's dtype, and adds straight to dh.
+  /// A dense FFN takes dy_low (n, d_model), of h's dtype, and replaces dh (n, d_model) fp32.
   void own_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy_low,
                     FfnFlight& flight, const Tensor& dh) const;
   /// dh (n, d_model) fp32 += the rows' gradients, and through the router with the auxiliary losses.

@@ -4,10 +4,22 @@
 
 namespace bam {
 
-Tensor linear(Stream& stream, const Tensor& x, const Parameter& weight) {
-  Tensor y(stream, {x.rows(), weight.value.rows()}, x.dtype());
-  matmul(stream, x, transposed(weight.value), y);
+namespace {
+
+Tensor linear(Stream& stream, const Tensor& x, const Tensor& weight) {
+  Tensor y(stream, {x.rows(), weight.rows()}, x.dtype());
+  matmul(stream, x, transposed(weight), y);
   return y;
+}
+
+}  // namespace
+
+Tensor linear(Stream& stream, const Tensor& x, const Parameter& weight) {
+  return linear(stream, x, weight.value);
+}
+
+Tensor linear(Stream& stream, const Tensor& x, const WeightStack& weights) {
+  return linear(stream, x, weights.value());
 }
 
 void add_linear(Stream& stream, const Tensor& x, const Parameter& weight, const Tensor& sum) {
@@ -27,8 +39,19 @@ void add_linear_input_gradient(Stream& stream, const Tensor& dy, const Parameter
 
 void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x,
                                 const Parameter& weight) {
-  if (!weight.gradient.empty()) {
-    matmul(stream, transposed(dy), x, weight.gradient, Write::kAdd);
+  if (weight.gradient.empty() || x.rows() == 0) {
+    return;
+  }
+  const Write write = weight.is_gradient_stale ? Write::kReplace : Write::kAdd;
+  matmul(stream, transposed(dy), x, weight.gradient, write);
+  weight.is_gradient_stale = false;
+}
+
+void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x,
+                                const WeightStack& weights) {
+  if (!weights.gradient().empty() && x.rows() > 0) {
+    const Write write = weights.write_gradient(stream);
+    matmul(stream, transposed(dy), x, weights.gradient(), write);
   }
 }
 

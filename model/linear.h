@@ -1,12 +1,14 @@
 #pragma once
 
 #include "model/parameter_store.h"
+#include "model/weight_stack.h"
 #include "runtime/matmul.h"
 
 namespace bam {
 
 /// x (n, in) W^T: a new (n, out) tensor of x's dtype. weight.value (out, in).
 Tensor linear(Stream& stream, const Tensor& x, const Parameter& weight);
+Tensor linear(Stream& stream, const Tensor& x, const WeightStack& weights);
 
 /// sum (n, out) fp32 += x W^T.
 void add_linear(Stream& stream, const Tensor& x, const Parameter& weight, const Tensor& sum);
@@ -21,6 +23,8 @@ void add_linear_input_gradient(Stream& stream, const Tensor& dy, const Parameter
 /// weight.gradient += dy^T x, unless the weight is frozen.
 void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x,
                                 const Parameter& weight);
+void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x,
+                                const WeightStack& weights);
 
 /// `values` in another dtype; the tensor itself where it has that dtype already.
 Tensor as_dtype(Stream& stream, const Tensor& values, DType dtype);

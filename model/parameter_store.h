@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,6 +26,13 @@ struct Parameter {
   int index = 0;     // into parameter_specs(config)
   Tensor value;      // spec.shape; fp32, or bf16 where the precision says so
   Tensor gradient;   // spec.shape, fp32; empty where the weight is not trained
+  /// The matrices that value and gradient are rows of, from `stack_row` on: weights of the same
+  /// input lie one after the other, so that one product does for all (model/weight_stack.h).
+  Tensor value_stack = {};
+  Tensor gradient_stack = {};
+  std::int64_t stack_row = 0;
+  /// The gradient stands for zeros, whatever is in it: what is added next replaces it.
+  mutable bool is_gradient_stale = false;
 };
 
 /// The weights that live on one rank, and their gradients.
@@ -49,8 +57,17 @@ class ParameterStore {
   Parameter* find(int spec);
 
   void zero_gradients(Stream& stream);
+  /// The same, but gradients that only products add to are left stale, for the first product to
+  /// replace: a pass over them less than to zero them, and one less than to add.
+  void restart_gradients(Stream& stream);
+  /// Zeroes what is still stale of the weights that `is_read` picks: before any but a product reads
+  /// or adds to their gradients.
+  void settle_gradients(Stream& stream, const std::function<bool(const ParameterSpec&)>& is_read);
+  void settle_gradients(Stream& stream);
 
  private:
+  void allocate(Stream& stream, const std::vector<Parameter*>& stack, Precision precision) const;
+
   Gradients gradients_;
   Trainable trainable_;
   std::vector<ParameterSpec> specs_;

@@ -17,7 +17,7 @@ namespace {
 // full (n, vocabulary) tensor. Each time the whole output weight's gradient goes from memory and
 // back; on a GPU that takes longer than to multiply 512 rows.
 std::int64_t logit_rows(const Stream& stream) {
-  return stream.device() == DeviceKind::kCuda ? 2048 : 512;
+  return stream.device() == DeviceKind::kCuda ? 4096 : 512;
 }
 
 DType activations_of(Precision precision) {

@@ -72,7 +72,7 @@ StepReport TrainingStep::run(Stream& stream, const StepInput& input) {
 // Gradients of every weight. After an overflow they are no use, and no sum of them has begun.
 TrainingStep::Outcome TrainingStep::forward_backward(Stream& stream, const StepInput& input,
                                                      double capacity_factor, Computed& computed) {
-  store_.zero_gradients(stream);
+  store_.restart_gradients(stream);
   const double rows = input.rows / static_cast<double>(input.micro_steps);
   Outcome outcome = Outcome::kDone;
   for (std::int64_t m = 0; m < input.micro_steps && outcome == Outcome::kDone; ++m) {
@@ -86,9 +86,13 @@ TrainingStep::Outcome TrainingStep::forward_backward(Stream& stream, const StepI
     Saved once;
     const bool repeats = can_record(stream, capacity_factor) &&
                          repeated_.begin(stream, micro.batch, {capacity_factor, rows, micro.share});
-    micro.batch = repeats ? repeated_.batch() : micro.batch;
+    if (repeats) {
+      store_.settle_gradients(stream);  // what is recorded adds, whichever micro-step it is
+      micro.batch = repeated_.batch();
+    }
     outcome = compute(stream, input, micro, repeats ? repeated_.saved() : once, computed);
   }
+  store_.settle_gradients(stream);
   return outcome;
 }
 
@@ -98,6 +102,7 @@ TrainingStep::Outcome TrainingStep::compute(Stream& stream, const StepInput& inp
   // Sums over the copies of a weight travel while backward goes on.
   const auto ready = [&](const std::function<bool(const ParameterSpec&)>& is_ready) {
     if (micro.gradients == Gradients::kWhole && options_.overlap == Overlap::kOn) {
+      store_.settle_gradients(stream, is_ready);
       optimizer_.gradients_ready(stream, is_ready);
     }
   };

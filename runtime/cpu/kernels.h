@@ -38,9 +38,9 @@ void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
 void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor& table,
           Rotation rotation);
 
-void swiglu(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& out);
-void swiglu_backward(Stream& stream, const Tensor& gate, const Tensor& up, const Tensor& d_out,
-                     const Tensor& d_gate, const Tensor& d_up, const Tensor& out);
+void swiglu(Stream& stream, const Tensor& gate_up, const Tensor& out);
+void swiglu_backward(Stream& stream, const Tensor& gate_up, const Tensor& d_out,
+                     const Tensor& d_gate_up, const Tensor& out);
 
 void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, const Tensor& k,
                const Tensor& v, const Tensor& query_rows, const Tensor& document_starts,

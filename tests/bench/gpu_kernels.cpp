@@ -127,12 +127,11 @@ void norm_lines(GpuTable& table) {
 void activation_lines(GpuTable& table) {
   Stream& stream = table.stream();
   const std::int64_t n = table.scaled(kTokens);
-  const Tensor gate = table.values({n, kHidden}, kBf16);
-  const Tensor up = table.values({n, kHidden}, kBf16);
-  const Tensor out(stream, gate.shape(), kBf16);
-  table.bytes("swiglu", {gate, up, out}, [&] { swiglu(stream, gate, up, out); });
-  table.bytes("swiglu backward", {gate, up, out, gate, up, out},
-              [&] { swiglu_backward(stream, gate, up, out, gate, up, out); });
+  const Tensor gate_up = table.values({n, 2 * kHidden}, kBf16);
+  const Tensor out(stream, {n, kHidden}, kBf16);
+  table.bytes("swiglu", {gate_up, out}, [&] { swiglu(stream, gate_up, out); });
+  table.bytes("swiglu backward", {gate_up, out, gate_up, out},
+              [&] { swiglu_backward(stream, gate_up, out, gate_up, out); });
 }
 
 void rope_lines(GpuTable& table) {

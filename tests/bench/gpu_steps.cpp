@@ -38,7 +38,7 @@ class StepBench {
     return training_flops(config_, kSequences, static_cast<double>(batch_.length));
   }
   void run(Saved& saved, double capacity_factor) {
-    store_.zero_gradients(stream_);
+    store_.restart_gradients(stream_);
     model_.forward(stream_, batch_, Keep::kAll, saved, capacity_factor);
     const auto rows = static_cast<double>(batch_.rows());
     model_.losses_and_gradient(stream_, batch_, saved, 1 / rows);

@@ -197,26 +197,26 @@ BENCHMARK(norm_backward)->ArgName("bits")->Arg(32)->Arg(16)->UseRealTime();
 void swiglu_forward(benchmark::State& state) {
   Device device;
   const DType dtype = dtype_of_argument(state.range(0));
-  const Tensor gate = device.values({kRows, 1408}, dtype);
-  const Tensor out(device.stream, gate.shape(), dtype);
+  const Tensor gate_up = device.values({kRows, 2 * 1408}, dtype);
+  const Tensor out(device.stream, {kRows, 1408}, dtype);
   for (auto _ : state) {
-    swiglu(device.stream, gate, gate, out);
+    swiglu(device.stream, gate_up, out);
   }
-  report_bytes(state, static_cast<double>(3 * gate.bytes()));
+  report_bytes(state, static_cast<double>(3 * out.bytes()));
 }
 BENCHMARK(swiglu_forward)->ArgName("bits")->Arg(32)->Arg(16)->UseRealTime();
 
 void swiglu_backward(benchmark::State& state) {
   Device device;
   const DType dtype = dtype_of_argument(state.range(0));
-  const Tensor gate = device.values({kRows, 1408}, dtype);
-  const Tensor d_gate(device.stream, gate.shape(), dtype);
-  const Tensor d_up(device.stream, gate.shape(), dtype);
-  const Tensor out(device.stream, gate.shape(), dtype);
+  const Tensor gate_up = device.values({kRows, 2 * 1408}, dtype);
+  const Tensor d_out = device.values({kRows, 1408}, dtype);
+  const Tensor d_gate_up(device.stream, gate_up.shape(), dtype);
+  const Tensor out(device.stream, d_out.shape(), dtype);
   for (auto _ : state) {
-    bam::swiglu_backward(device.stream, gate, gate, gate, d_gate, d_up, out);
+    bam::swiglu_backward(device.stream, gate_up, d_out, d_gate_up, out);
   }
-  report_bytes(state, static_cast<double>(6 * gate.bytes()));
+  report_bytes(state, static_cast<double>(6 * out.bytes()));
 }
 BENCHMARK(swiglu_backward)->ArgName("bits")->Arg(32)->Arg(16)->UseRealTime();
 

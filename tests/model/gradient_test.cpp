@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 
 #include "tests/model/small_model.h"
 
@@ -41,6 +42,27 @@ std::vector<Case> cases() {
 }
 
 class Gradient : public ::testing::TestWithParam<Case> {};
+
+// Of so few tokens that some experts see none.
+TEST_P(Gradient, StartedAnewIsTheBitsOfOneFromZero) {
+  SmallModel small(GetParam().config, Precision::kFloat32);
+  const Batch batch = random_batch(small.stream, GetParam().config, 1, 3, 1);
+  small.gradients(batch);
+  small.add_gradients(batch);
+  std::vector<std::vector<float>> zeroed;
+  for (const Parameter& parameter : small.store.parameters()) {
+    zeroed.push_back(to_host<float>(small.stream, parameter.gradient));
+    fill(small.stream, parameter.gradient, std::numeric_limits<float>::quiet_NaN());
+  }
+  small.store.restart_gradients(small.stream);
+  small.add_gradients(batch);
+  small.add_gradients(batch);
+  small.store.settle_gradients(small.stream);
+  for (std::size_t i = 0; i < zeroed.size(); ++i) {
+    const Parameter& parameter = small.store.parameters()[i];
+    EXPECT_EQ(to_host<float>(small.stream, parameter.gradient), zeroed[i]) << parameter.spec.name();
+  }
+}
 
 // Along a weight's own gradient the loss rises by |gradient|^2 a unit.
 TEST_P(Gradient, IsTheSlopeOfTheLossAlongEveryWeight) {

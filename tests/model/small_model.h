@@ -82,6 +82,11 @@ class SmallModel {
   /// The same; gradients are replaced.
   double gradients(const Batch& batch, Keep keep = Keep::kAll) {
     store.zero_gradients(stream);
+    return add_gradients(batch, keep);
+  }
+
+  /// The same; gradients are added to.
+  double add_gradients(const Batch& batch, Keep keep = Keep::kAll) {
     Saved saved;
     model.forward(stream, batch, keep, saved);
     const Tensor losses =

@@ -32,6 +32,19 @@ Tensor zeros(Stream& stream, const Shape& shape) {
   return out;
 }
 
+// The left and the right columns.
+std::pair<Matrix, Matrix> halves_of(const Matrix& whole) {
+  Matrix left(whole.rows, whole.cols / 2);
+  Matrix right = left;
+  for (int i = 0; i < whole.rows; ++i) {
+    for (int j = 0; j < left.cols; ++j) {
+      left(i, j) = whole(i, j);
+      right(i, j) = whole(i, j + left.cols);
+    }
+  }
+  return {left, right};
+}
+
 TEST(RowsAgree, LayerNorm) {
   Device device;
   const Tensor x = normal(device.stream, {37, 48}, "x");
@@ -73,20 +86,18 @@ TEST(RowsAgree, RotaryPositions) {
 
 TEST(RowsAgree, Swiglu) {
   Device device;
-  const Shape shape = {37, 48};
-  const Tensor gate = normal(device.stream, shape, "gate");
-  const Tensor up = normal(device.stream, shape, "up");
-  const Tensor d_out = normal(device.stream, shape, "d_out");
-  const Tensor out(device.stream, shape, DType::kFloat32);
-  const Tensor d_gate(device.stream, shape, DType::kFloat32);
-  const Tensor d_up(device.stream, shape, DType::kFloat32);
-  swiglu(device.stream, gate, up, out);
-  expect_close(matrix_of(out), reference::swiglu(matrix_of(gate), matrix_of(up)), kBound, "out");
-  swiglu_backward(device.stream, gate, up, d_out, d_gate, d_up, out);
-  const auto expected =
-      reference::swiglu_backward(matrix_of(gate), matrix_of(up), matrix_of(d_out));
-  expect_close(matrix_of(d_gate), expected.gate, kBound, "d_gate");
-  expect_close(matrix_of(d_up), expected.up, kBound, "d_up");
+  const Tensor gate_up = normal(device.stream, {37, 96}, "gate_up");
+  const Tensor d_out = normal(device.stream, {37, 48}, "d_out");
+  const Tensor out(device.stream, d_out.shape(), DType::kFloat32);
+  const Tensor d_gate_up(device.stream, gate_up.shape(), DType::kFloat32);
+  swiglu(device.stream, gate_up, out);
+  const auto [gate, up] = halves_of(matrix_of(gate_up));
+  expect_close(matrix_of(out), reference::swiglu(gate, up), kBound, "out");
+  swiglu_backward(device.stream, gate_up, d_out, d_gate_up, out);
+  const auto expected = reference::swiglu_backward(gate, up, matrix_of(d_out));
+  const auto [d_gate, d_up] = halves_of(matrix_of(d_gate_up));
+  expect_close(d_gate, expected.gate, kBound, "d_gate");
+  expect_close(d_up, expected.up, kBound, "d_up");
 }
 
 TEST(RowsAgree, Embedding) {

@@ -119,15 +119,18 @@ TEST(DevicesAgree, RopeAndSwiglu) {
       const Tensor table = rope_table(stream, 100, 64, 1e4);
       rope(stream, x, int_tensor(stream, {77}, skewed(77, 100, "places")), table,
            Rotation::kForward);
-      const Tensor up = normal_tensor(stream, {77, 256}, dtype, "up");
-      const Tensor d_out = normal_tensor(stream, {77, 256}, dtype, "d_out");
-      const Tensor out = poisoned(stream, {77, 256}, dtype);
-      swiglu(stream, x, up, out);
-      const Tensor d_gate = poisoned(stream, {77, 256}, dtype);
-      const Tensor d_up = poisoned(stream, {77, 256}, dtype);
-      const Tensor again = poisoned(stream, {77, 256}, dtype);
-      swiglu_backward(stream, x, up, d_out, d_gate, d_up, again);
-      return results_of(stream, {x, out, d_gate, d_up, again});
+      std::vector<Tensor> results = {x};
+      for (const std::int64_t hidden : {256, 9}) {
+        const Tensor gate_up = normal_tensor(stream, {77, 2 * hidden}, dtype, "gate_up");
+        const Tensor d_out = normal_tensor(stream, {77, hidden}, dtype, "d_out");
+        const Tensor out = poisoned(stream, {77, hidden}, dtype);
+        swiglu(stream, gate_up, out);
+        const Tensor d_gate_up = poisoned(stream, {77, 2 * hidden}, dtype);
+        const Tensor again = poisoned(stream, {77, hidden}, dtype);
+        swiglu_backward(stream, gate_up, d_out, d_gate_up, again);
+        results.insert(results.end(), {out, d_gate_up, again});
+      }
+      return results_of(stream, results);
     });
   });
 }

@@ -71,10 +71,18 @@ TEST(LayerNorm, AndItsGradientEqualTheFormula) {
       fill_zero(stream, dx);
       fill_zero(stream, dw);
       layer_norm_backward(stream, x, weight, statistics, dh, dx, dw);
-      expect_near(values_of(stream, dx), slopes(values_of(stream, x), [&](const auto& at) {
-                    return naive_norm(at, values_of(stream, weight)); }, values_of(stream, dh)), 1e-4);
-      expect_near(values_of(stream, dw), slopes(values_of(stream, weight), [&](const auto& at) {
-                    return naive_norm(values_of(stream, x), at); }, values_of(stream, dh)), 1e-4);
+      expect_near(values_of(stream, dx),
+                  slopes(
+                      values_of(stream, x),
+                      [&](const auto& at) { return naive_norm(at, values_of(stream, weight)); },
+                      values_of(stream, dh)),
+                  1e-4);
+      expect_near(values_of(stream, dw),
+                  slopes(
+                      values_of(stream, weight),
+                      [&](const auto& at) { return naive_norm(values_of(stream, x), at); },
+                      values_of(stream, dh)),
+                  1e-4);
     }
   }
 }
@@ -140,25 +148,25 @@ TEST(Swiglu, AndItsGradientEqualTheFormulaInPlaceToo) {
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     Device device;
     Stream& stream = device.stream;
-    const Tensor gate = normal_tensor(stream, {7, 13}, dtype, "gate");
-    const Tensor up = normal_tensor(stream, {7, 13}, dtype, "up");
+    const Tensor gate_up = normal_tensor(stream, {7, 26}, dtype, "gate_up");
     const Tensor d_out = normal_tensor(stream, {7, 13}, dtype, "d_out");
     const Tensor out(stream, {7, 13}, dtype);
-    const auto g = values_of(stream, gate);
-    const auto u = values_of(stream, up);
+    const auto pairs = values_of(stream, gate_up);
     const auto d = values_of(stream, d_out);
-    std::vector<double> expected, d_gate, d_up;
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      const double s = 1 / (1 + std::exp(-g[i]));
-      expected.push_back(silu(g[i]) * u[i]);
-      d_gate.push_back(d[i] * u[i] * s * (1 + g[i] * (1 - s)));
-      d_up.push_back(d[i] * silu(g[i]));
+    std::vector<double> expected, d_gate_up(pairs.size());
+    for (std::size_t i = 0; i < d.size(); ++i) {
+      const std::size_t at = i / 13 * 26 + i % 13;
+      const double g = pairs[at];
+      const double u = pairs[at + 13];
+      const double s = 1 / (1 + std::exp(-g));
+      expected.push_back(silu(g) * u);
+      d_gate_up[at] = d[i] * u * s * (1 + g * (1 - s));
+      d_gate_up[at + 13] = d[i] * silu(g);
     }
-    swiglu(stream, gate, up, out);
+    swiglu(stream, gate_up, out);
     expect_near(values_of(stream, out), expected, tolerance_of(dtype));
-    swiglu_backward(stream, gate, up, d_out, gate, up, d_out);
-    expect_near(values_of(stream, gate), d_gate, tolerance_of(dtype));
-    expect_near(values_of(stream, up), d_up, tolerance_of(dtype));
+    swiglu_backward(stream, gate_up, d_out, gate_up, d_out);
+    expect_near(values_of(stream, gate_up), d_gate_up, tolerance_of(dtype));
     expect_near(values_of(stream, d_out), expected, tolerance_of(dtype));
   }
 }
@@ -173,8 +181,9 @@ TEST(Embedding, GathersAndAddsRepeatedTokensUp) {
   EXPECT_EQ(values_of(stream, x), (std::vector<double>{5, 6, 1, 2, 5, 6, 5, 6}));
   embedding_backward(stream, tokens, x, table);
   EXPECT_EQ(values_of(stream, table), (std::vector<double>{2, 4, 3, 4, 20, 24}));
-  expect_refused(stream,
-                 [&] { embedding(stream, int_tensor(stream, {4}, {0, 1, 3, 0}), table, x); });
+  expect_refused(stream, [&] {
+    embedding(stream, int_tensor(stream, {4}, {0, 1, 3, 0}), table, x);
+  });
 }
 
 }  // namespace
