@@ -28,7 +28,11 @@ Tensor Block::forward(Stream& stream, const MicroBatch& micro, const Tensor& rop
   layer_norm(stream, x, norm_.value, norm_epsilon_, saved.h, saved.statistics);
   const Tensor h32 = for_routers(stream, saved.h);
   Tensor y(stream, x.shape(), DType::kFloat32);
-  copy(stream, x, y);
+  if (has_routers_) {
+    copy(stream, x, y);
+  } else {
+    ffn_.dense(stream, saved.h, saved.ffn, x, y);
+  }
 
   AttentionFlight attention;
   FfnFlight ffn;
@@ -36,8 +40,8 @@ Tensor Block::forward(Stream& stream, const MicroBatch& micro, const Tensor& rop
   attention_.start(stream, micro, saved.h, h32, saved.attention, attention);
   attention_.own(stream, micro, rope_table, saved.attention, y, cache);  // covers both transfers
   attention_.others(stream, micro, rope_table, saved.attention, attention);
-  ffn_.arrivals(stream, saved.ffn, ffn);         // covers the results' return
-  ffn_.own(stream, saved.h, saved.ffn, ffn, y);  // covers the combine
+  ffn_.arrivals(stream, saved.ffn, ffn);  // covers the results' return
+  ffn_.own(stream, saved.ffn, ffn);       // covers the combine
   attention_.finish(stream, micro, attention, y);
   ffn_.finish(stream, saved.ffn, ffn, y);
   return y;
@@ -58,14 +62,12 @@ void Block::backward(Stream& stream, const MicroBatch& micro, const Tensor& rope
   if (has_routers_) {
     fill_zero(stream, dh);
   } else {
-    ffn_.own_backward(stream, saved.ffn, dy, ffn, dh);  // replaces dh: nothing is in flight to hide
+    ffn_.dense_backward(stream, saved.ffn, dy, dh);
   }
   attention_.own_backward(stream, micro, rope_table, saved.attention, dy, dh, d_gates);
   attention_.others_backward(stream, micro, rope_table, saved.attention, attention);
-  if (has_routers_) {
-    ffn_.arrivals_backward(stream, saved.ffn, ffn);
-    ffn_.own_backward(stream, saved.ffn, dy, ffn, dh);
-  }
+  ffn_.arrivals_backward(stream, saved.ffn, ffn);
+  ffn_.own_backward(stream, saved.ffn, ffn);
   const double attention_z = attention_z_loss_ * auxiliary.per_row;
   attention_.finish_backward(stream, micro, h32, saved.attention, attention_z, attention, dh,
                              d_gates);

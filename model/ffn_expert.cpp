@@ -43,10 +43,10 @@ void FfnExpert::forward_each(Stream& stream, std::span<const FfnExpert> experts,
   matmul_each(stream, outer);
 }
 
-void FfnExpert::add_forward(Stream& stream, const Tensor& h, FfnSaved& saved,
-                            const Tensor& sum) const {
+void FfnExpert::forward(Stream& stream, const Tensor& h, FfnSaved& saved, const Tensor& x,
+                        const Tensor& y) const {
   saved = {.input = h, .gate_up = linear(stream, h, gate_up_)};
-  add_linear(stream, activated(stream, saved.gate_up), down_, sum);
+  matmul_plus(stream, activated(stream, saved.gate_up), transposed(down_.value), x, y);
 }
 
 void FfnExpert::backward(Stream& stream, const FfnSaved& saved, const Tensor& dy,

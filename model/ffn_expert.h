@@ -24,8 +24,9 @@ class FfnExpert {
   static void forward_each(Stream& stream, std::span<const FfnExpert> experts,
                            std::span<const Tensor> rows, std::span<FfnSaved> saved,
                            std::span<const Tensor> answers);
-  /// sum (m, d_model) fp32 += FFN(h).
-  void add_forward(Stream& stream, const Tensor& h, FfnSaved& saved, const Tensor& sum) const;
+  /// y (m, d_model) = x + FFN(h), both fp32.
+  void forward(Stream& stream, const Tensor& h, FfnSaved& saved, const Tensor& x,
+               const Tensor& y) const;
   /// dh (m, d_model) = gradient, from dy (m, d_model) of h's dtype; weight gradients too. dh is of
   /// h's dtype, and may be dy, or fp32.
   void backward(Stream& stream, const FfnSaved& saved, const Tensor& dy, const Tensor& dh) const;

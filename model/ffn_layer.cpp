@@ -130,14 +130,21 @@ void FfnLayer::arrivals(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight)
   flight.combined = start_combine(stream, exchange_, saved.plan, flight.returns, saved.answers);
 }
 
-void FfnLayer::own(Stream& stream, const Tensor& h, FfnLayerSaved& saved, FfnFlight& flight,
-                   const Tensor& sum) const {
-  if (!mixture_) {
-    saved.own.resize(1);
-    experts_[0].add_forward(stream, h, saved.own[0], sum);
-    return;
+void FfnLayer::own(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight) const {
+  if (mixture_) {
+    run_experts(stream, saved.plan.own, flight.outbox, saved.own, saved.answers);
   }
-  run_experts(stream, saved.plan.own, flight.outbox, saved.own, saved.answers);
+}
+
+void FfnLayer::dense(Stream& stream, const Tensor& h, FfnLayerSaved& saved, const Tensor& x,
+                     const Tensor& y) const {
+  saved.own.resize(1);
+  experts_[0].forward(stream, h, saved.own[0], x, y);
+}
+
+void FfnLayer::dense_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy,
+                              const Tensor& dh) const {
+  experts_[0].backward(stream, saved.own[0], dy, dh);
 }
 
 void FfnLayer::finish(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight,
@@ -187,13 +194,10 @@ void FfnLayer::arrivals_backward(Stream& stream, const FfnLayerSaved& saved,
   flight.combined = start_combine(stream, exchange_, saved.plan, flight.arrivals, flight.outbox);
 }
 
-void FfnLayer::own_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy_low,
-                            FfnFlight& flight, const Tensor& dh) const {
-  if (!mixture_) {
-    experts_[0].backward(stream, saved.own[0], dy_low, dh);
-    return;
+void FfnLayer::own_backward(Stream& stream, const FfnLayerSaved& saved, FfnFlight& flight) const {
+  if (mixture_) {
+    run_experts_backward(stream, saved.plan.own, saved.own, flight.outbox, flight.outbox);
   }
-  run_experts_backward(stream, saved.plan.own, saved.own, flight.outbox, flight.outbox);
 }
 
 void FfnLayer::finish_backward(Stream& stream, const Tensor& h32, const FfnLayerSaved& saved,

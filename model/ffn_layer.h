@@ -58,9 +58,8 @@ class FfnLayer {
              FfnLayerSaved& saved, FfnFlight& flight) const;
   /// Held experts on the other ranks' rows; starts sending the answers back.
   void arrivals(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight) const;
-  /// Held experts on this rank's own rows (a dense FFN adds straight to sum).
-  void own(Stream& stream, const Tensor& h, FfnLayerSaved& saved, FfnFlight& flight,
-           const Tensor& sum) const;
+  /// Held experts on this rank's own rows.
+  void own(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight) const;
   /// sum (n, d_model) fp32 += each row's gated answers.
   void finish(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight, const Tensor& sum) const;
 
@@ -69,13 +68,19 @@ class FfnLayer {
   Tensor start_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy,
                         FfnFlight& flight) const;
   void arrivals_backward(Stream& stream, const FfnLayerSaved& saved, FfnFlight& flight) const;
-  /// A dense FFN takes dy_low (n, d_model), of h's dtype, and replaces dh (n, d_model) fp32.
-  void own_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy_low,
-                    FfnFlight& flight, const Tensor& dh) const;
+  void own_backward(Stream& stream, const FfnLayerSaved& saved, FfnFlight& flight) const;
   /// dh (n, d_model) fp32 += the rows' gradients, and through the router with the auxiliary losses.
   void finish_backward(Stream& stream, const Tensor& h32, const FfnLayerSaved& saved,
                        const Tensor& d_gates, const AuxiliarySlopes& auxiliary, FfnFlight& flight,
                        const Tensor& dh) const;
+
+  /// All of a dense model's FFN, for which the others do nothing: y (n, d_model) = x + FFN(h),
+  /// fp32.
+  void dense(Stream& stream, const Tensor& h, FfnLayerSaved& saved, const Tensor& x,
+             const Tensor& y) const;
+  /// dh (n, d_model) fp32 = its gradient, from dy (n, d_model) of h's dtype.
+  void dense_backward(Stream& stream, const FfnLayerSaved& saved, const Tensor& dy,
+                      const Tensor& dh) const;
 
  private:
   void order_rows(Stream& stream, const ExpertCapacity& capacity, FfnLayerSaved& saved) const;

@@ -7,6 +7,7 @@ namespace {
 
 constexpr Kernels kCpuKernels{
     .matmul = cpu::matmul,
+    .matmul_plus = cpu::matmul_plus,
     .matmul_each = cpu::matmul_each,
     .fill_zero = cpu::fill_zero,
     .fill = cpu::fill,
@@ -19,6 +20,8 @@ constexpr Kernels kCpuKernels{
     .layer_norm = cpu::layer_norm,
     .layer_norm_backward = cpu::layer_norm_backward,
     .rope = cpu::rope,
+    .rope_unpack = cpu::rope_unpack,
+    .rope_pack = cpu::rope_pack,
     .swiglu = cpu::swiglu,
     .swiglu_backward = cpu::swiglu_backward,
     .attention = cpu::attention,

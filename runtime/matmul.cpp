@@ -51,6 +51,20 @@ void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c,
   }
 }
 
+void matmul_plus(Stream& stream, const Operand& a, const Operand& b, const Tensor& addend,
+                 const Tensor& sum) {
+  const Traced traced(stream, Activity::kProducts, "matmul");
+  check_product(a, b, sum, Write::kAdd);
+  check(addend.dtype() == sum.dtype() && addend.shape() == sum.shape(), "a product added to ",
+        text_of(addend.shape()), " into ", text_of(sum.shape()));
+  if (is_needed(stream, a, sum, Write::kAdd)) {
+    stream.count_operations(operations_of(a, sum));
+    kernels_of(stream).matmul_plus(stream, a, b, addend, sum);
+  } else if (!sum.empty()) {
+    kernels_of(stream).copy(stream, addend, sum);
+  }
+}
+
 void matmul_each(Stream& stream, std::span<const Product> products, Write write) {
   const Traced traced(stream, Activity::kProducts, "matmul");
   std::vector<Product> needed;

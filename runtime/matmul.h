@@ -30,6 +30,13 @@ enum class Write { kReplace, kAdd };
 void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c,
             Write write = Write::kReplace);
 
+/// sum (m, n) = addend (m, n) + a b, as matmul adds to what is there, but the addend stays: a pass
+/// over it less than to copy it first. Both fp32, and not one tensor.
+///
+///     y = x + h W^T   matmul_plus(stream, h, transposed(weight), x, y)
+void matmul_plus(Stream& stream, const Operand& a, const Operand& b, const Tensor& addend,
+                 const Tensor& sum);
+
 /// One product of several.
 struct Product {
   Operand a;

@@ -16,4 +16,12 @@ enum class Rotation { kForward, kBackward };
 void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor& table,
           Rotation rotation);
 
+/// Takes apart what one product made of the weights of q, k and v: qkv (n, q, k and v side by side)
+/// to q (n, heads * head_dim), k and v (n, kv_heads * head_dim) of its dtype, q and k rotated.
+void rope_unpack(Stream& stream, const Tensor& qkv, const Tensor& positions, const Tensor& table,
+                 const Tensor& q, const Tensor& k, const Tensor& v);
+/// Its gradient: d_qkv from dq, dk and dv.
+void rope_pack(Stream& stream, const Tensor& dq, const Tensor& dk, const Tensor& dv,
+               const Tensor& positions, const Tensor& table, const Tensor& d_qkv);
+
 }  // namespace bam

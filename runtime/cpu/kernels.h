@@ -16,6 +16,8 @@
 namespace bam::cpu {
 
 void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c, Write write);
+void matmul_plus(Stream& stream, const Operand& a, const Operand& b, const Tensor& addend,
+                 const Tensor& sum);
 void matmul_each(Stream& stream, std::span<const bam::Product> products, Write write);
 
 void fill_zero(Stream& stream, const Tensor& out);
@@ -37,6 +39,10 @@ void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
 
 void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor& table,
           Rotation rotation);
+void rope_unpack(Stream& stream, const Tensor& qkv, const Tensor& positions, const Tensor& table,
+                 const Tensor& q, const Tensor& k, const Tensor& v);
+void rope_pack(Stream& stream, const Tensor& dq, const Tensor& dk, const Tensor& dv,
+               const Tensor& positions, const Tensor& table, const Tensor& d_qkv);
 
 void swiglu(Stream& stream, const Tensor& gate_up, const Tensor& out);
 void swiglu_backward(Stream& stream, const Tensor& gate_up, const Tensor& d_out,

@@ -103,6 +103,12 @@ void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c,
   });
 }
 
+void matmul_plus(Stream& stream, const Operand& a, const Operand& b, const Tensor& addend,
+                 const Tensor& sum) {
+  cpu::copy(stream, addend, sum);
+  cpu::matmul(stream, a, b, sum, Write::kAdd);
+}
+
 void matmul_each(Stream& stream, std::span<const bam::Product> products, Write write) {
   for (const bam::Product& product : products) {
     cpu::matmul(stream, product.a, product.b, product.c, write);

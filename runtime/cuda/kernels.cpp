@@ -6,6 +6,7 @@ namespace bam::cuda {
 const Kernels& kernels() {
   static constexpr Kernels kKernels{
       .matmul = cuda::matmul,
+      .matmul_plus = cuda::matmul_plus,
       .matmul_each = cuda::matmul_each,
       .fill_zero = cuda::fill_zero,
       .fill = cuda::fill,
@@ -18,6 +19,8 @@ const Kernels& kernels() {
       .layer_norm = cuda::layer_norm,
       .layer_norm_backward = cuda::layer_norm_backward,
       .rope = cuda::rope,
+      .rope_unpack = cuda::rope_unpack,
+      .rope_pack = cuda::rope_pack,
       .swiglu = cuda::swiglu,
       .swiglu_backward = cuda::swiglu_backward,
       .attention = cuda::attention,

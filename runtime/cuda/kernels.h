@@ -8,6 +8,7 @@
 namespace bam::cuda {
 
 decltype(cpu::matmul) matmul;
+decltype(cpu::matmul_plus) matmul_plus;
 decltype(cpu::matmul_each) matmul_each;
 
 decltype(cpu::fill_zero) fill_zero;
@@ -22,6 +23,8 @@ decltype(cpu::dot_rows) dot_rows;
 decltype(cpu::layer_norm) layer_norm;
 decltype(cpu::layer_norm_backward) layer_norm_backward;
 decltype(cpu::rope) rope;
+decltype(cpu::rope_unpack) rope_unpack;
+decltype(cpu::rope_pack) rope_pack;
 decltype(cpu::swiglu) swiglu;
 decltype(cpu::swiglu_backward) swiglu_backward;
 decltype(cpu::attention) attention;

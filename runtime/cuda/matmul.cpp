@@ -30,6 +30,11 @@ void matmul(Stream& stream, const Operand& a, const Operand& b, const Tensor& c,
   stream.queue().products().compute(stream, a, b, c, write);
 }
 
+void matmul_plus(Stream& stream, const Operand& a, const Operand& b, const Tensor& addend,
+                 const Tensor& sum) {
+  stream.queue().products().compute_plus(stream, a, b, addend, sum);
+}
+
 void matmul_each(Stream& stream, std::span<const Product> products, Write write) {
   if (products.size() > 1 && are_small(products) &&
       stream.queue().grouped_products().compute(stream, products, write)) {

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "runtime/cuda/check_cuda.h"
+#include "runtime/cuda/kernels.h"
 #include "runtime/cuda/library.h"
 #include "runtime/cuda/queue.h"
 
@@ -125,15 +126,17 @@ class Products::CublasLt {
   CublasLt(const CublasLt&) = delete;
   CublasLt& operator=(const CublasLt&) = delete;
 
+  // c = a b, or addend + a b, which may be c.
   void compute(cudaStream_t stream, const Operand& a, const Operand& b, const Tensor& c,
-               Write write) {
+               Write write, const Tensor& addend) {
     Plan& plan = plan_of(a, b, c, write);
     const float alpha = 1;
     const float beta = write == Write::kAdd ? 1 : 0;
-    check_blas(functions_.matmul(handle_, &plan.operation, &alpha, b.matrix.raw(), &plan.left,
-                                 a.matrix.raw(), &plan.right, &beta, c.raw(), &plan.out, c.raw(),
-                                 &plan.out, &plan.algorithm, workspace_, kWorkspaceBytes, stream),
-               "cublasLtMatmul");
+    check_blas(
+        functions_.matmul(handle_, &plan.operation, &alpha, b.matrix.raw(), &plan.left,
+                          a.matrix.raw(), &plan.right, &beta, addend.raw(), &plan.out, c.raw(),
+                          &plan.out, &plan.algorithm, workspace_, kWorkspaceBytes, stream),
+        "cublasLtMatmul");
   }
 
  private:
@@ -247,15 +250,31 @@ class Products::CublasLt {
 Products::Products() = default;
 Products::~Products() = default;
 
-void Products::compute(Stream& stream, const Operand& a, const Operand& b, const Tensor& c,
-                       Write write) {
-  for (const Tensor* tensor : {&a.matrix, &b.matrix, &c}) {
+// Which is to multiply these.
+Products::CublasLt& Products::library(std::initializer_list<const Tensor*> tensors) {
+  for (const Tensor* tensor : tensors) {
     check(tensor->device() == DeviceKind::kCuda, "a product of the GPU with a tensor on the host");
   }
   if (library_ == nullptr) {
     library_ = std::make_unique<CublasLt>();
   }
-  library_->compute(stream.queue().handle(), a, b, c, write);
+  return *library_;
+}
+
+void Products::compute(Stream& stream, const Operand& a, const Operand& b, const Tensor& c,
+                       Write write) {
+  library({&a.matrix, &b.matrix, &c}).compute(stream.queue().handle(), a, b, c, write, c);
+}
+
+void Products::compute_plus(Stream& stream, const Operand& a, const Operand& b,
+                            const Tensor& addend, const Tensor& sum) {
+  CublasLt& products = library({&a.matrix, &b.matrix, &addend, &sum});
+  if (alignment_of(addend.raw()) < alignment_of(sum.raw())) {
+    cuda::copy(stream, addend, sum);  // what suits the sum's place may not suit the addend's
+    products.compute(stream.queue().handle(), a, b, sum, Write::kAdd, sum);
+  } else {
+    products.compute(stream.queue().handle(), a, b, sum, Write::kAdd, addend);
+  }
 }
 
 }  // namespace bam::cuda

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 
 #include "runtime/matmul.h"
@@ -17,9 +18,14 @@ class Products {
 
   /// As matmul promises; no size is 0.
   void compute(Stream& stream, const Operand& a, const Operand& b, const Tensor& c, Write write);
+  /// As matmul_plus promises; no size is 0.
+  void compute_plus(Stream& stream, const Operand& a, const Operand& b, const Tensor& addend,
+                    const Tensor& sum);
 
  private:
   class CublasLt;
+
+  CublasLt& library(std::initializer_list<const Tensor*> tensors);
 
   std::unique_ptr<CublasLt> library_;
 };

@@ -42,12 +42,13 @@ void GpuTable::measure_ceilings() {
   const Tensor b = values({n, n}, DType::kBFloat16);
   const Tensor c(stream_, {n, n}, DType::kBFloat16);
   const auto multiply = [&] { matmul(stream_, a, transposed(b), c); };
-  timed(size_ == BenchSize::kWhole ? 300 : 1, multiply);  // until its clocks are up
-  const double product = seconds(multiply);
+  timed(size_ == BenchSize::kWhole ? 20 : 1, multiply);  // until its clocks are up
+  const double product = runs(multiply).front();         // before its power is at its limit
   flops_ = 2.0 * static_cast<double>(n * n * n) / product;
   const Tensor from = values({scaled(std::int64_t{1} << 28)}, DType::kFloat32);
   const Tensor to(stream_, from.shape(), DType::kFloat32);
-  bandwidth_ = 2.0 * static_cast<double>(from.bytes()) / seconds([&] { copy(stream_, from, to); });
+  bandwidth_ =
+      2.0 * static_cast<double>(from.bytes()) / runs([&] { copy(stream_, from, to); }).front();
   std::cout << "ceilings: bf16 products " << flops_ * 1e-12 << " TFLOP/s, copy "
             << bandwidth_ * 1e-9 << " GB/s" << std::endl;
 }
@@ -82,19 +83,24 @@ const Tensor& GpuTable::drawn() {
   return drawn_;
 }
 
-// Median seconds of a call, of 9 runs of calls that fill a hundredth of a second each.
 double GpuTable::seconds(const std::function<void()>& body) {
+  const std::vector<double> sorted = runs(body);
+  return sorted[sorted.size() / 2];
+}
+
+// Seconds of a call, ascending: of 9 runs of calls that fill a hundredth of a second each.
+std::vector<double> GpuTable::runs(const std::function<void()>& body) {
   const double once = timed(1, body);
   const int calls = std::clamp(static_cast<int>(0.01 / timed(1, body)), 1, 100);
   if (once > 5) {
-    return once;
+    return {once};
   }
-  std::vector<double> runs;
+  std::vector<double> seconds;
   for (int i = 0; i < 9; ++i) {
-    runs.push_back(timed(calls, body) / calls);
+    seconds.push_back(timed(calls, body) / calls);
   }
-  std::ranges::nth_element(runs, runs.begin() + 4);
-  return runs[4];
+  std::ranges::sort(seconds);
+  return seconds;
 }
 
 double GpuTable::timed(int calls, const std::function<void()>& body) {

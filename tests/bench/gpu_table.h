@@ -38,7 +38,8 @@ class GpuTable {
 
  private:
   const Tensor& drawn();
-  double seconds(const std::function<void()>& body);
+  double seconds(const std::function<void()>& body);  // the median
+  std::vector<double> runs(const std::function<void()>& body);
   double timed(int calls, const std::function<void()>& body);
 
   Memory memory_;

@@ -53,26 +53,30 @@ void check_aligned(const void* address, std::uint32_t alignment) {
 }
 
 template <class T, class Out>
-void multiply(const Matrix& left, const Matrix& right, float beta, Out* out, std::int64_t stride) {
+void multiply(const Matrix& left, const Matrix& right, float beta, const Out* addend, Out* out,
+              std::int64_t stride) {
   for (std::uint64_t col = 0; col < right.cols(); ++col) {
     for (std::uint64_t row = 0; row < left.rows(); ++row) {
       float sum = 0;
       for (std::uint64_t k = 0; k < left.cols(); ++k) {
         sum += left.at<T>(row, k) * right.at<T>(k, col);
       }
-      Out& place = out[row + col * static_cast<std::uint64_t>(stride)];
-      place = static_cast<Out>(beta == 0 ? sum : beta * static_cast<float>(place) + sum);
+      const std::uint64_t place = row + col * static_cast<std::uint64_t>(stride);
+      out[place] =
+          static_cast<Out>(beta == 0 ? sum : beta * static_cast<float>(addend[place]) + sum);
     }
   }
 }
 
 template <class T>
-void multiply_into(const Matrix& left, const Matrix& right, float beta, void* to,
-                   const cublasLtMatrixLayoutOpaque_t& out) {
+void multiply_into(const Matrix& left, const Matrix& right, float beta, const void* addend,
+                   void* to, const cublasLtMatrixLayoutOpaque_t& out) {
   if (out.type == CUDA_R_16BF) {
-    multiply<T>(left, right, beta, static_cast<bam::bfloat16*>(to), out.stride);
+    multiply<T>(left, right, beta, static_cast<const bam::bfloat16*>(addend),
+                static_cast<bam::bfloat16*>(to), out.stride);
   } else {
-    multiply<T>(left, right, beta, static_cast<float*>(to), out.stride);
+    multiply<T>(left, right, beta, static_cast<const float*>(addend), static_cast<float*>(to),
+                out.stride);
   }
 }
 
@@ -181,8 +185,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t operation, 
                               std::size_t workspace_bytes, cudaStream_t stream) {
   const Matrix first{a, *left, operation->left};
   const Matrix second{b, *right, operation->right};
-  if (*static_cast<const float*>(alpha) != 1 || c != d || workspace == nullptr ||
-      workspace_bytes == 0 || !fit(*operation, first, second, *out)) {
+  if (*static_cast<const float*>(alpha) != 1 || workspace == nullptr || workspace_bytes == 0 ||
+      !fit(*operation, first, second, *out)) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
   if (!serves(*algorithm, first)) {
@@ -191,9 +195,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t operation, 
   stream->put([=, kind = *algorithm, scale = *static_cast<const float*>(beta), to = *out] {
     check_aligned(first.elements, kind.alignment[0]);
     check_aligned(second.elements, kind.alignment[1]);
-    check_aligned(d, std::max(kind.alignment[2], kind.alignment[3]));
+    check_aligned(c, kind.alignment[2]);
+    check_aligned(d, kind.alignment[3]);
     const bool is_bf16 = first.layout.type == CUDA_R_16BF;
-    (is_bf16 ? multiply_into<bam::bfloat16> : multiply_into<float>)(first, second, scale, d, to);
+    (is_bf16 ? multiply_into<bam::bfloat16> : multiply_into<float>)(first, second, scale, c, d, to);
     return true;
   });
   return CUBLAS_STATUS_SUCCESS;

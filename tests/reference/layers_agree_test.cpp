@@ -129,16 +129,21 @@ LayerPass LayersAgree::ffn(const Tensor& h) {
   const FfnLayer layer(config_, pair_.small.store, pair_.small.placement, 0, pair_.small.exchange);
   LayerPass pass{zeros(stream(), h.shape()), zeros(stream(), h.shape())};
   FfnLayerSaved saved;
+  if (!config_.mixture) {
+    layer.dense(stream(), h, saved, zeros(stream(), h.shape()), pass.y);
+    layer.dense_backward(stream(), saved, dy_, pass.dx);
+    return pass;
+  }
   FfnFlight forward;
   layer.start(stream(), /*capacity=*/{}, h, h, saved, forward);
   layer.arrivals(stream(), saved, forward);
-  layer.own(stream(), h, saved, forward, pass.y);
+  layer.own(stream(), saved, forward);
   layer.finish(stream(), saved, forward, pass.y);
 
   FfnFlight backward;
   const Tensor d_gates = layer.start_backward(stream(), saved, dy_, backward);
   layer.arrivals_backward(stream(), saved, backward);
-  layer.own_backward(stream(), saved, dy_, backward, pass.dx);
+  layer.own_backward(stream(), saved, backward);
   layer.finish_backward(stream(), h, saved, d_gates, auxiliary(saved.router), backward, pass.dx);
   return pass;
 }
@@ -199,13 +204,14 @@ TEST(ExpertAgrees, FfnBothWaysToCallIt) {
   const Tensor h = normal_tensor(stream, {21, 32}, DType::kFloat32, "h");
   const Tensor dy = normal_tensor(stream, {21, 32}, DType::kFloat32, "dy");
   const Tensor answers(stream, {21, 32}, DType::kFloat32);
-  const Tensor sum = zeros(stream, {21, 32});
-  const Tensor dh = zeros(stream, {21, 32});
+  const Tensor x = zeros(stream, {21, 32});
+  const Tensor sum(stream, {21, 32}, DType::kFloat32);
+  const Tensor dh(stream, {21, 32}, DType::kFloat32);
   FfnSaved saved;
   pair.small.store.zero_gradients(stream);
   FfnExpert::forward_each(stream, std::span(&expert, 1), std::span(&h, 1), std::span(&saved, 1),
                           std::span(&answers, 1));
-  expert.add_forward(stream, h, saved, sum);
+  expert.forward(stream, h, saved, x, sum);
   expert.backward(stream, saved, dy, dh);
 
   reference::Weights dw = reference::zeros_like(pair.weights);

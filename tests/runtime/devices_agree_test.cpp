@@ -135,6 +135,28 @@ TEST(DevicesAgree, RopeAndSwiglu) {
   });
 }
 
+TEST(DevicesAgree, RopeOfPartsOfOneProduct) {
+  for_both_dtypes([](DType dtype) {
+    for (const std::int64_t head_dim : {64, 6}) {
+      expect_agreement(tolerance_of(dtype), [&](Stream& stream) {
+        const std::int64_t n = 77;
+        const Shape queries = {n, 4 * head_dim};
+        const Shape keys = {n, 2 * head_dim};
+        const Tensor table = rope_table(stream, 100, head_dim, 1e4);
+        const Tensor places = int_tensor(stream, {n}, skewed(n, 100, "places"));
+        const Tensor qkv = normal_tensor(stream, {n, 8 * head_dim}, dtype, "qkv");
+        const Tensor q = poisoned(stream, queries, dtype);
+        const Tensor k = poisoned(stream, keys, dtype);
+        const Tensor v = poisoned(stream, keys, dtype);
+        rope_unpack(stream, qkv, places, table, q, k, v);
+        const Tensor back = poisoned(stream, qkv.shape(), dtype);
+        rope_pack(stream, q, k, v, places, table, back);
+        return results_of(stream, {q, k, v, back});
+      });
+    }
+  });
+}
+
 TEST(DevicesAgree, EmbeddingOfRepeatedTokensToTheBit) {
   for (const int vocabulary : {50, 256, 70000}) {
     expect_agreement(0, [&](Stream& stream) {

@@ -109,6 +109,28 @@ TEST(MatmulEach, EqualsOneProductAfterTheOther) {
   matmul_each(device.stream, {});
 }
 
+// The second addend begins where its sum does not.
+TEST(MatmulPlus, IsTheProductAddedToACopyOfTheAddend) {
+  for (const std::int64_t depth : {0, 24}) {
+    for (const std::int64_t skipped : {0, 1}) {
+      Device device;
+      Stream& stream = device.stream;
+      const Tensor a = normal_tensor(stream, {7, depth}, DType::kBFloat16, "a");
+      const Tensor b = normal_tensor(stream, {5, depth}, DType::kBFloat16, "b");
+      const Tensor rows = normal_tensor(stream, {8, 5}, DType::kFloat32, "addend");
+      const Tensor addend = rows.slice(skipped, skipped + 7);
+      const std::vector<double> before = values_of(stream, rows);
+      const Tensor expected(stream, {7, 5}, DType::kFloat32);
+      copy(stream, addend, expected);
+      matmul(stream, a, transposed(b), expected, Write::kAdd);
+      const Tensor sum = normal_tensor(stream, {7, 5}, DType::kFloat32, "before");
+      matmul_plus(stream, a, transposed(b), addend, sum);
+      EXPECT_EQ(values_of(stream, sum), values_of(stream, expected));
+      EXPECT_EQ(values_of(stream, rows), before);
+    }
+  }
+}
+
 // Rows of 5 bf16: the second's begin at 10 bytes, where a GPU can read no more than 2 at once.
 TEST(MatmulEach, TakesRowsThatBeginAnywhere) {
   Device device;

@@ -142,6 +142,41 @@ TEST(Rope, TurnsPairsByTheirAngleAndBack) {
   }
 }
 
+// Columns [begin, end) of a matrix.
+std::vector<double> columns_of(Stream& stream, const Tensor& all, std::size_t begin,
+                               std::size_t end) {
+  const std::vector<double> values = values_of(stream, all);
+  const auto width = static_cast<std::size_t>(all.cols());
+  std::vector<double> found;
+  for (std::size_t row = 0; row < values.size(); row += width) {
+    found.insert(found.end(), values.begin() + static_cast<std::ptrdiff_t>(row + begin),
+                 values.begin() + static_cast<std::ptrdiff_t>(row + end));
+  }
+  return found;
+}
+
+TEST(Rope, OfPartsOfOneProductIsThatOfEachAndBack) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    Device device;
+    Stream& stream = device.stream;
+    const Tensor table = rope_table(stream, 20, 6, 1e4);
+    const Tensor places = int_tensor(stream, {3}, {19, 0, 7});
+    const Tensor qkv = normal_tensor(stream, {3, 24}, dtype, "qkv");
+    const Tensor whole = normal_tensor(stream, {3, 24}, dtype, "qkv");
+    rope(stream, whole, places, table, Rotation::kForward);
+    const Tensor q(stream, {3, 12}, dtype);
+    const Tensor k(stream, {3, 6}, dtype);
+    const Tensor v(stream, {3, 6}, dtype);
+    rope_unpack(stream, qkv, places, table, q, k, v);
+    EXPECT_EQ(values_of(stream, q), columns_of(stream, whole, 0, 12));
+    EXPECT_EQ(values_of(stream, k), columns_of(stream, whole, 12, 18));
+    EXPECT_EQ(values_of(stream, v), columns_of(stream, qkv, 18, 24));
+    const Tensor back(stream, {3, 24}, dtype);
+    rope_pack(stream, q, k, v, places, table, back);
+    expect_near(values_of(stream, back), values_of(stream, qkv), 2 * tolerance_of(dtype));
+  }
+}
+
 double silu(double g) { return g / (1 + std::exp(-g)); }
 
 TEST(Swiglu, AndItsGradientEqualTheFormulaInPlaceToo) {

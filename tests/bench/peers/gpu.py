@@ -1,6 +1,8 @@
 """Training steps in PyTorch on a GPU as gpu_bench has them: its shapes, bf16, torch.compile, fused attention,
-without an optimiser. Weights, gradients and residuals are bf16, where BAM keeps the latter two in fp32.
+without an optimiser. First weights, gradients and residuals are bf16; then, as BAM has its gradients and
+residuals, fp32 under autocast.
 """
+import itertools
 import json
 import math
 import re
@@ -24,8 +26,8 @@ GROUPED_MM = getattr(F, "grouped_mm", None) or getattr(torch, "_grouped_mm", Non
 
 
 def grouped(rows, weights, ends):
-    """Each expert's rows, which end at its `ends`, times its weights (outputs, inputs)."""
-    return GROUPED_MM(rows, weights.transpose(-2, -1), offs=ends)
+    """Each expert's rows, which end at its `ends`, times its weights (outputs, inputs), in bf16."""
+    return GROUPED_MM(rows.bfloat16(), weights.bfloat16().transpose(-2, -1), offs=ends)
 
 
 class GroupedFfn(nn.Module):
@@ -82,15 +84,16 @@ def milliseconds(work, device):
     return start.elapsed_time(end)
 
 
-def build(shape, layer, device):
+def build(shape, layer, weights, device):
     torch.manual_seed(1)
     with torch.device(device):
-        model = models.Transformer(shape, layer is not None, layer).to(torch.bfloat16)
+        model = models.Transformer(shape, layer is not None, layer)
+        model = model.to(torch.bfloat16) if weights == "bf16" else model
         model.cos, model.sin = models.rotary_table(shape)
     return model
 
 
-def median_step(model, shape, device, steps):
+def median_step(model, shape, weights, device, steps):
     """Milliseconds of the median step after five, and the first loss."""
     generator = torch.Generator().manual_seed(1)
     text = torch.randint(shape.vocabulary, (shape.sequences, shape.length + 1), generator=generator)
@@ -98,7 +101,8 @@ def median_step(model, shape, device, steps):
 
     def step():
         model.zero_grad(set_to_none=True)
-        loss = model(tokens, targets)
+        with torch.autocast(device, torch.bfloat16, enabled=weights == "fp32"):
+            loss = model(tokens, targets)
         loss.backward()
         return loss
 
@@ -124,31 +128,31 @@ def ours(folder, size, is_mixture):
     return min(map(float, found)) if found else None
 
 
-def compare(given, size, mode, way, layer):
+def compare(given, size, mode, weights, way, layer):
     """Prints and returns a model's line; `layer` computes its experts `way`, None in a dense one."""
     shape, is_mixture = SHAPES[size], layer is not None
     torch._dynamo.reset()
     if given.device == "cuda":
         torch.cuda.empty_cache()
-    model = build(shape, layer, given.device)
+    model = build(shape, layer, weights, given.device)
     stepped = torch.compile(model) if mode == "compile" else model
-    taken, loss = median_step(stepped, shape, given.device, given.steps)
+    taken, loss = median_step(stepped, shape, weights, given.device, given.steps)
     bam = ours(given.folder, size, is_mixture)
     rate = step_operations(shape, is_mixture) / taken * 1e3
     name = f"{size} BAM, {way}" if is_mixture else f"{size} dense"
     ratio = f"  BAM is {taken / bam:.2f}x" if bam else ""
-    print(f"{name:46} {mode:7} {taken:9.3f} ms {rate * 1e-12:7.1f} TFLOP/s  first loss {loss:.3f}{ratio}",
+    print(f"{name:46} {weights} {mode:7} {taken:9.3f} ms {rate * 1e-12:7.1f} TFLOP/s  first loss {loss:.3f}{ratio}",
           flush=True)
-    return {"name": name, "mode": mode, "milliseconds": taken, "operations_per_second": rate,
+    return {"name": name, "weights": weights, "mode": mode, "milliseconds": taken, "operations_per_second": rate,
             "first_loss": loss, "bam_milliseconds": bam}
 
 
-def first_that_works(given, size, mode, layers):
+def first_that_works(given, size, mode, weights, layers):
     for way, layer in layers:
         try:
-            return [compare(given, size, mode, way, layer)]
+            return [compare(given, size, mode, weights, way, layer)]
         except Exception as error:  # a peer that fails is a result, not an end
-            print(f"{size} {mode} {way}: failed: {error}"[:300], flush=True)
+            print(f"{size} {weights} {mode} {way}: failed: {error}"[:300], flush=True)
     return []
 
 
@@ -162,11 +166,12 @@ def run(given):
         torch.backends.cuda.enable_math_sdp(False)  # fused attention or an error
     print("PyTorch", torch.__version__)
     results = []
-    for size in given.size or ["590m", "2b"]:
-        for layers in ([("dense", None)], experts_layers()):
-            found = []
-            for mode in given.mode or ["compile"]:
-                found += first_that_works(given, size, mode, layers)
-            results += found or first_that_works(given, size, "eager", layers)
+    cases = itertools.product(given.weights or ["bf16", "fp32"], given.size or ["590m", "2b"],
+                              ([("dense", None)], experts_layers()))
+    for weights, size, layers in cases:
+        found = []
+        for mode in given.mode or ["compile"]:
+            found += first_that_works(given, size, mode, weights, layers)
+        results += found or first_that_works(given, size, "eager", weights, layers)
     (given.folder / "peers-gpu.json").write_text(json.dumps(results, indent=1) + "\n")
     return 0 if results else 1
