@@ -17,7 +17,9 @@ set(BAM_CUDA_KERNELS
   norms.cu
   order.cu
   padding.cu
+  part_sums.cu
   rope.cu
+  router_products.cu
   routing_sums.cu
   rows.cu
   sparse_gates.cu

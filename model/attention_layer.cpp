@@ -62,20 +62,20 @@ AttentionLayer::AttentionLayer(const ModelConfig& config, const ParameterStore& 
   }
 }
 
-Tensor AttentionLayer::route(Stream& stream, const Tensor& h32, RouterSaved& saved) const {
+Tensor AttentionLayer::route(Stream& stream, const Tensor& h, RouterSaved& saved) const {
   if (!mixture_) {
     return {};
   }
-  Tensor gates(stream, {h32.rows(), mixture_->experts}, DType::kFloat32);
+  Tensor gates(stream, {h.rows(), mixture_->experts}, DType::kFloat32);
   if (!router_) {
     fill(stream, gates, 1.0F / static_cast<float>(mixture_->experts));
     return gates;
   }
-  saved = router_->route(stream, h32);
+  saved = router_->route(stream, h);
   if (!sparse()) {
     return saved.probabilities;
   }
-  saved.choices = Tensor(stream, {h32.rows(), mixture_->top_k}, DType::kInt32);
+  saved.choices = Tensor(stream, {h.rows(), mixture_->top_k}, DType::kInt32);
   saved.gates = Tensor(stream, saved.choices.shape(), DType::kFloat32);
   top_k(stream, saved.probabilities, saved.choices);
   chosen_gates(stream, saved.probabilities, saved.choices, gates_of(*mixture_), saved.gates);
@@ -90,10 +90,9 @@ Tensor AttentionLayer::rows_returned(Stream& stream, const Tensor& gates,
 }
 
 void AttentionLayer::start(Stream& stream, const MicroBatch& micro, const Tensor& h,
-                           const Tensor& h32, AttentionLayerSaved& saved,
-                           AttentionFlight& flight) const {
+                           AttentionLayerSaved& saved, AttentionFlight& flight) const {
   saved.h = h;
-  saved.gates = route(stream, h32, saved.router);
+  saved.gates = route(stream, h, saved.router);
   for (const OwnPart& own : micro.route(layer_).own) {
     saved.own.push_back({.h = h.slice(own.begin, own.end),
                          .gates = rows_of(saved.gates, own.begin, own.end),
@@ -241,7 +240,7 @@ void AttentionLayer::others_backward(Stream& stream, const MicroBatch& micro,
   }
 }
 
-void AttentionLayer::finish_backward(Stream& stream, const MicroBatch& micro, const Tensor& h32,
+void AttentionLayer::finish_backward(Stream& stream, const MicroBatch& micro,
                                      const AttentionLayerSaved& saved, double z_scale,
                                      AttentionFlight& flight, const Tensor& dh,
                                      const Tensor& d_gates) const {
@@ -263,7 +262,7 @@ void AttentionLayer::finish_backward(Stream& stream, const MicroBatch& micro, co
     chosen_gates_backward(stream, saved.router.probabilities, saved.router.choices,
                           gates_of(*mixture_), picked, d_gates);
   }
-  router_->backward(stream, h32, saved.router, z_scale, d_gates, dh);
+  router_->backward(stream, saved.h, saved.router, z_scale, d_gates, dh);
 }
 
 Tensor AttentionLayer::gate_gradients(Stream& stream, std::int64_t n) const {

@@ -34,9 +34,9 @@ class AttentionLayer {
   AttentionLayer(const ModelConfig& config, const ParameterStore& store, const Placement& placement,
                  int layer, Exchange& exchange);
 
-  /// Routes h (n, d_model) and starts lending rows. h32: the same in fp32.
-  void start(Stream& stream, const MicroBatch& micro, const Tensor& h, const Tensor& h32,
-             AttentionLayerSaved& saved, AttentionFlight& flight) const;
+  /// Routes h (n, d_model) and starts lending rows.
+  void start(Stream& stream, const MicroBatch& micro, const Tensor& h, AttentionLayerSaved& saved,
+             AttentionFlight& flight) const;
   /// sum (n, d_model) fp32 += held experts on this rank's sequences.
   void own(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
            AttentionLayerSaved& saved, const Tensor& sum, LayerCache* cache) const;
@@ -57,16 +57,16 @@ class AttentionLayer {
   void others_backward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
                        const AttentionLayerSaved& saved, AttentionFlight& flight) const;
   /// dh and d_gates += the other ranks' parts; then through the router. z_scale: see Router.
-  void finish_backward(Stream& stream, const MicroBatch& micro, const Tensor& h32,
-                       const AttentionLayerSaved& saved, double z_scale, AttentionFlight& flight,
-                       const Tensor& dh, const Tensor& d_gates) const;
+  void finish_backward(Stream& stream, const MicroBatch& micro, const AttentionLayerSaved& saved,
+                       double z_scale, AttentionFlight& flight, const Tensor& dh,
+                       const Tensor& d_gates) const;
 
   /// (n, experts) fp32 zeros to collect the gates' gradient; empty where there is one attention.
   Tensor gate_gradients(Stream& stream, std::int64_t n) const;
 
  private:
   bool sparse() const { return mixture_ && mixture_->routing == AttentionRouting::kTopK; }
-  Tensor route(Stream& stream, const Tensor& h32, RouterSaved& saved) const;
+  Tensor route(Stream& stream, const Tensor& h, RouterSaved& saved) const;
   Tensor rows_returned(Stream& stream, const Tensor& gates, const std::vector<int>& experts) const;
 
   int layer_;

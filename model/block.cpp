@@ -10,23 +10,16 @@ Block::Block(const ModelConfig& config, const ParameterStore& store, const Place
              int layer, Exchange& exchange, DType activations)
     : norm_epsilon_(config.norm_epsilon),
       attention_z_loss_(config.has_attention_experts() ? config.mixture->attention->z_loss : 0),
-      has_routers_(config.mixture.has_value()),
       activations_(activations),
       norm_(store.at("layers." + std::to_string(layer) + ".norm")),
       attention_(config, store, placement, layer, exchange),
       ffn_(config, store, placement, layer, exchange) {}
-
-// Router logits are fp32 products of fp32 rows.
-Tensor Block::for_routers(Stream& stream, const Tensor& h) const {
-  return has_routers_ ? as_dtype(stream, h, DType::kFloat32) : Tensor();
-}
 
 Tensor Block::forward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
                       const Tensor& x, BlockSaved& saved, LayerCache* cache) const {
   saved.h = Tensor(stream, x.shape(), activations_);
   saved.statistics = Tensor(stream, {x.rows(), 2}, DType::kFloat32);
   layer_norm(stream, x, norm_.value, norm_epsilon_, saved.h, saved.statistics);
-  const Tensor h32 = for_routers(stream, saved.h);
   Tensor y(stream, x.shape(), DType::kFloat32);
   if (has_routers_) {
     copy(stream, x, y);
@@ -36,8 +29,8 @@ Tensor Block::forward(Stream& stream, const MicroBatch& micro, const Tensor& rop
 
   AttentionFlight attention;
   FfnFlight ffn;
-  ffn_.start(stream, micro.capacity, saved.h, h32, saved.ffn, ffn);
-  attention_.start(stream, micro, saved.h, h32, saved.attention, attention);
+  ffn_.start(stream, micro.capacity, saved.h, saved.ffn, ffn);
+  attention_.start(stream, micro, saved.h, saved.attention, attention);
   attention_.own(stream, micro, rope_table, saved.attention, y, cache);  // covers both transfers
   attention_.others(stream, micro, rope_table, saved.attention, attention);
   ffn_.arrivals(stream, saved.ffn, ffn);  // covers the results' return
@@ -51,7 +44,6 @@ void Block::backward(Stream& stream, const MicroBatch& micro, const Tensor& rope
                      const Tensor& x, const BlockSaved& saved, const AuxiliarySlopes& auxiliary,
                      const Tensor& dx) const {
   const Tensor dy = as_dtype(stream, dx, activations_);
-  const Tensor h32 = for_routers(stream, saved.h);
   const Tensor dh(stream, x.shape(), DType::kFloat32);
   const Tensor d_gates = attention_.gate_gradients(stream, x.rows());
 
@@ -69,9 +61,8 @@ void Block::backward(Stream& stream, const MicroBatch& micro, const Tensor& rope
   ffn_.arrivals_backward(stream, saved.ffn, ffn);
   ffn_.own_backward(stream, saved.ffn, ffn);
   const double attention_z = attention_z_loss_ * auxiliary.per_row;
-  attention_.finish_backward(stream, micro, h32, saved.attention, attention_z, attention, dh,
-                             d_gates);
-  ffn_.finish_backward(stream, h32, saved.ffn, d_chosen, auxiliary, ffn, dh);
+  attention_.finish_backward(stream, micro, saved.attention, attention_z, attention, dh, d_gates);
+  ffn_.finish_backward(stream, saved.h, saved.ffn, d_chosen, auxiliary, ffn, dh);
   layer_norm_backward(stream, x, norm_.value, saved.statistics, dh, dx, norm_.gradient);
 }
 

@@ -31,11 +31,8 @@ class Block {
                 const BlockSaved& saved, const AuxiliarySlopes& auxiliary, const Tensor& dx) const;
 
  private:
-  Tensor for_routers(Stream& stream, const Tensor& h) const;
-
   double norm_epsilon_;
   double attention_z_loss_;
-  bool has_routers_;
   DType activations_;
   const Parameter& norm_;
   AttentionLayer attention_;

@@ -49,11 +49,11 @@ FfnLayer::FfnLayer(const ModelConfig& config, const ParameterStore& store,
 }
 
 void FfnLayer::start(Stream& stream, const ExpertCapacity& capacity, const Tensor& h,
-                     const Tensor& h32, FfnLayerSaved& saved, FfnFlight& flight) const {
+                     FfnLayerSaved& saved, FfnFlight& flight) const {
   if (!mixture_) {
     return;
   }
-  saved.router = router_->route(stream, h32);
+  saved.router = router_->route(stream, h);
   saved.router.choices = Tensor(stream, {h.rows(), mixture_->top_k}, DType::kInt32);
   saved.router.gates = Tensor(stream, saved.router.choices.shape(), DType::kFloat32);
   top_k(stream, saved.router.probabilities, saved.router.choices);
@@ -200,7 +200,7 @@ void FfnLayer::own_backward(Stream& stream, const FfnLayerSaved& saved, FfnFligh
   }
 }
 
-void FfnLayer::finish_backward(Stream& stream, const Tensor& h32, const FfnLayerSaved& saved,
+void FfnLayer::finish_backward(Stream& stream, const Tensor& h, const FfnLayerSaved& saved,
                                const Tensor& d_gates, const AuxiliarySlopes& auxiliary,
                                FfnFlight& flight, const Tensor& dh) const {
   if (!mixture_) {
@@ -215,8 +215,8 @@ void FfnLayer::finish_backward(Stream& stream, const Tensor& h32, const FfnLayer
   chosen_gates_backward(stream, saved.router.probabilities, saved.router.choices,
                         gates_of(*mixture_), d_gates, d_probabilities);
   add_to_rows(stream, auxiliary.balance, d_probabilities);
-  router_->backward(stream, h32, saved.router, mixture_->z_loss * auxiliary.per_row,
-                    d_probabilities, dh);
+  router_->backward(stream, h, saved.router, mixture_->z_loss * auxiliary.per_row, d_probabilities,
+                    dh);
 }
 
 }  // namespace bam

@@ -52,10 +52,10 @@ class FfnLayer {
   FfnLayer(const ModelConfig& config, const ParameterStore& store, const Placement& placement,
            int layer, Exchange& exchange);
 
-  /// Routes h (n, d_model) and starts the dispatch. h32: the same in fp32. Without a capacity the
-  /// host waits for the counts.
-  void start(Stream& stream, const ExpertCapacity& capacity, const Tensor& h, const Tensor& h32,
-             FfnLayerSaved& saved, FfnFlight& flight) const;
+  /// Routes h (n, d_model) and starts the dispatch. Without a capacity the host waits for the
+  /// counts.
+  void start(Stream& stream, const ExpertCapacity& capacity, const Tensor& h, FfnLayerSaved& saved,
+             FfnFlight& flight) const;
   /// Held experts on the other ranks' rows; starts sending the answers back.
   void arrivals(Stream& stream, FfnLayerSaved& saved, FfnFlight& flight) const;
   /// Held experts on this rank's own rows.
@@ -70,7 +70,7 @@ class FfnLayer {
   void arrivals_backward(Stream& stream, const FfnLayerSaved& saved, FfnFlight& flight) const;
   void own_backward(Stream& stream, const FfnLayerSaved& saved, FfnFlight& flight) const;
   /// dh (n, d_model) fp32 += the rows' gradients, and through the router with the auxiliary losses.
-  void finish_backward(Stream& stream, const Tensor& h32, const FfnLayerSaved& saved,
+  void finish_backward(Stream& stream, const Tensor& h, const FfnLayerSaved& saved,
                        const Tensor& d_gates, const AuxiliarySlopes& auxiliary, FfnFlight& flight,
                        const Tensor& dh) const;
 

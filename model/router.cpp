@@ -1,12 +1,13 @@
 #include "model/router.h"
 
-#include "model/linear.h"
+#include "runtime/router_products.h"
 
 namespace bam {
 
 RouterSaved Router::route(Stream& stream, const Tensor& h) const {
   RouterSaved saved;
-  saved.probabilities = linear(stream, h, weight_);
+  saved.probabilities = Tensor(stream, {h.rows(), weight_.value.rows()}, DType::kFloat32);
+  router_logits(stream, h, weight_.value, saved.probabilities);
   saved.log_sums = Tensor(stream, {h.rows()}, DType::kFloat32);
   softmax_rows(stream, saved.probabilities, saved.probabilities, saved.log_sums);
   return saved;
@@ -16,8 +17,8 @@ void Router::backward(Stream& stream, const Tensor& h, const RouterSaved& saved,
                       const Tensor& d_probabilities, const Tensor& dh) const {
   softmax_rows_backward(stream, saved.probabilities, saved.log_sums, z_scale, d_probabilities,
                         d_probabilities);
-  add_linear_input_gradient(stream, d_probabilities, weight_, dh);
-  add_linear_weight_gradient(stream, d_probabilities, h, weight_);
+  router_input_gradient(stream, d_probabilities, weight_.value, dh);
+  router_weight_gradient(stream, d_probabilities, h, weight_.gradient);
 }
 
 }  // namespace bam

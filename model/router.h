@@ -15,12 +15,13 @@ struct RouterSaved {
   Tensor gates;          // (n, k): of the chosen
 };
 
-/// softmax(W h) over the experts, W (experts, d_model). Logits and softmax are fp32.
+/// softmax(W h) over the experts, W (experts, d_model) fp32. h is fp32 or bf16; products with it,
+/// logits and softmax are fp32.
 class Router {
  public:
   Router(const ParameterStore& store, const std::string& name) : weight_(store.at(name)) {}
 
-  /// Probabilities and log sums; h (n, d_model) fp32.
+  /// Probabilities and log sums; h (n, d_model).
   RouterSaved route(Stream& stream, const Tensor& h) const;
 
   /// From d_probabilities (n, experts), which is overwritten: dh (n, d_model) fp32 += ..., and the

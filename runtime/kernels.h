@@ -34,6 +34,9 @@ struct Kernels {
   decltype(&cpu::cross_entropy) cross_entropy;
   decltype(&cpu::cross_entropy_with_gradient) cross_entropy_with_gradient;
 
+  decltype(&cpu::router_logits) router_logits;
+  decltype(&cpu::router_input_gradient) router_input_gradient;
+  decltype(&cpu::router_weight_gradient) router_weight_gradient;
   decltype(&cpu::softmax_rows) softmax_rows;
   decltype(&cpu::softmax_rows_backward) softmax_rows_backward;
   decltype(&cpu::top_k) top_k;

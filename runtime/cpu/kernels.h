@@ -8,6 +8,7 @@
 #include "runtime/layer_norm.h"
 #include "runtime/matmul.h"
 #include "runtime/rope.h"
+#include "runtime/router_products.h"
 #include "runtime/routing.h"
 #include "runtime/sparse_gates.h"
 #include "runtime/swiglu.h"
@@ -65,6 +66,11 @@ void cross_entropy(Stream& stream, const Tensor& logits, const Tensor& targets,
 void cross_entropy_with_gradient(Stream& stream, const Tensor& logits, const Tensor& targets,
                                  double scale, const Tensor& losses, const Tensor& d_logits);
 
+void router_logits(Stream& stream, const Tensor& h, const Tensor& weight, const Tensor& logits);
+void router_input_gradient(Stream& stream, const Tensor& d_logits, const Tensor& weight,
+                           const Tensor& dh);
+void router_weight_gradient(Stream& stream, const Tensor& d_logits, const Tensor& h,
+                            const Tensor& weight_gradient);
 void softmax_rows(Stream& stream, const Tensor& logits, const Tensor& probabilities,
                   const Tensor& log_sums);
 void softmax_rows_backward(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,

@@ -1,6 +1,8 @@
 #include "tests/bench/gpu_routing.h"
 
+#include "runtime/elementwise.h"
 #include "runtime/host.h"
+#include "runtime/router_products.h"
 #include "runtime/routing_tally.h"
 
 namespace bam {
@@ -27,6 +29,22 @@ struct RoutedTokens {
   Tensor choices;
   Tensor gates;
 };
+
+void product_lines(GpuTable& table, std::int64_t n) {
+  Stream& stream = table.stream();
+  const Tensor h = table.values({n, kWidth}, kBf16);
+  const Tensor weight = table.values({kExperts, kWidth}, kFp32);
+  const Tensor logits = table.values({n, kExperts}, kFp32);
+  table.bytes("router logits", {h, weight, logits},
+              [&] { router_logits(stream, h, weight, logits); });
+  const Tensor dh = table.values({n, kWidth}, kFp32);
+  table.bytes("router input gradient", {logits, weight, dh, dh},
+              [&] { router_input_gradient(stream, logits, weight, dh); });
+  const Tensor gradient(stream, weight.shape(), kFp32);
+  fill_zero(stream, gradient);
+  table.bytes("router weight gradient", {logits, h, gradient, gradient},
+              [&] { router_weight_gradient(stream, logits, h, gradient); });
+}
 
 void gate_lines(GpuTable& table, const RoutedTokens& routed) {
   Stream& stream = table.stream();
@@ -102,6 +120,7 @@ void scatter_line(GpuTable& table, std::int64_t n) {
 void routing_lines(GpuTable& table) {
   const std::int64_t n = table.scaled(kTokens);
   const RoutedTokens routed(table.stream(), n);
+  product_lines(table, n);
   gate_lines(table, routed);
   const ExpertOrder order = order_lines(table, routed);
   row_lines(table, routed, order);

@@ -140,7 +140,7 @@ Tensor ffn(SmallModel& small, const Tensor& h, FfnLayerSaved& saved) {
   Tensor sum(small.stream, h.shape(), DType::kFloat32);
   fill_zero(small.stream, sum);
   FfnFlight flight;
-  layer.start(small.stream, /*capacity=*/{}, h, h, saved, flight);
+  layer.start(small.stream, /*capacity=*/{}, h, saved, flight);
   layer.arrivals(small.stream, saved, flight);
   layer.own(small.stream, h, saved, flight, sum);
   layer.finish(small.stream, saved, flight, sum);

@@ -52,7 +52,7 @@ Work attend(AttentionRouting routing, KeyValue key_value) {
   fill_zero(small.stream, sum);
   AttentionLayerSaved saved;
   AttentionFlight flight;
-  layer.start(small.stream, micro, h, h, saved, flight);
+  layer.start(small.stream, micro, h, saved, flight);
   layer.own(small.stream, micro, table, saved, sum, nullptr);
   return work_of(saved.own.at(0), batch);
 }

@@ -109,7 +109,7 @@ LayerPass LayersAgree::attention(const Tensor& h) {
   LayerPass pass{zeros(stream(), h.shape()), zeros(stream(), h.shape())};
   AttentionLayerSaved saved;
   AttentionFlight forward;
-  layer.start(stream(), micro_, h, h, saved, forward);
+  layer.start(stream(), micro_, h, saved, forward);
   layer.own(stream(), micro_, table_, saved, pass.y, nullptr);
   layer.others(stream(), micro_, table_, saved, forward);
   layer.finish(stream(), micro_, forward, pass.y);
@@ -120,7 +120,7 @@ LayerPass LayersAgree::attention(const Tensor& h) {
   layer.start_backward(stream(), micro_, saved, dy_, backward);
   layer.own_backward(stream(), micro_, table_, saved, dy_, pass.dx, d_gates);
   layer.others_backward(stream(), micro_, table_, saved, backward);
-  layer.finish_backward(stream(), micro_, h, saved, z_loss / static_cast<double>(h.rows()),
+  layer.finish_backward(stream(), micro_, saved, z_loss / static_cast<double>(h.rows()),
                         backward, pass.dx, d_gates);
   return pass;
 }
@@ -135,7 +135,7 @@ LayerPass LayersAgree::ffn(const Tensor& h) {
     return pass;
   }
   FfnFlight forward;
-  layer.start(stream(), /*capacity=*/{}, h, h, saved, forward);
+  layer.start(stream(), /*capacity=*/{}, h, saved, forward);
   layer.arrivals(stream(), saved, forward);
   layer.own(stream(), saved, forward);
   layer.finish(stream(), saved, forward, pass.y);
