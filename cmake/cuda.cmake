@@ -12,6 +12,7 @@ set(BAM_CUDA_KERNELS
   documents.cu
   elementwise.cu
   embedding.cu
+  gated_block.cu
   gates.cu
   layer_norm.cu
   norms.cu

@@ -6,16 +6,15 @@
 namespace bam {
 namespace {
 
-const Parameter& weight(const ParameterStore& store, int layer, const char* name,
-                        const std::string& suffix) {
-  return store.at("layers." + std::to_string(layer) + ".attention." + name + suffix);
+// Of as many heads as are side by side.
+AttentionShape shape_of(const SequenceRows& sequences, const Tensor& q, const KeysValues& kv) {
+  AttentionShape shape = sequences.shape;
+  shape.heads = q.cols() / shape.head_dim;
+  shape.kv_heads = kv.k.cols() / shape.head_dim;
+  return shape;
 }
 
 }  // namespace
-
-KeyValueProjection::KeyValueProjection(const ParameterStore& store, int layer,
-                                       const std::string& suffix)
-    : k_(weight(store, layer, "k", suffix)), v_(weight(store, layer, "v", suffix)) {}
 
 KeysValues KeyValueProjection::forward(Stream& stream, const Tensor& h, const Tensor& positions,
                                        const Tensor& rope_table) const {
@@ -34,43 +33,57 @@ void KeyValueProjection::backward(Stream& stream, const Tensor& h, const KeysVal
   add_linear_input_gradient(stream, gradient.v, v_, dh);
 }
 
-AttentionExpert::AttentionExpert(const ParameterStore& store, int layer, const std::string& suffix)
-    : q_(weight(store, layer, "q", suffix)), o_(weight(store, layer, "o", suffix)) {}
-
-void AttentionExpert::attend(Stream& stream, const SequenceRows& sequences, const KeysValues& kv,
-                             const Tensor& rope_table, AttentionSaved& saved) const {
-  saved.q = linear(stream, saved.input, q_);
-  rope(stream, saved.q, saved.positions, rope_table, Rotation::kForward);
-  saved.out = Tensor(stream, saved.q.shape(), saved.q.dtype());
-  saved.log_sums = Tensor(stream, {saved.q.rows(), sequences.shape.heads}, DType::kFloat32);
-  attention(stream, sequences.shape, saved.q, kv.k, kv.v, saved.query_rows,
-            sequences.document_starts, saved.out, saved.log_sums);
+void JointProjection::forward(Stream& stream, const Tensor& h, const Tensor& positions,
+                              const Tensor& rope_table, Tensor& q, KeysValues& kv) const {
+  const Tensor qkv = linear(stream, h, qkv_);
+  q = Tensor(stream, {h.rows(), qkv.cols() - 2 * kv_width_}, h.dtype());
+  kv = {Tensor(stream, {h.rows(), kv_width_}, h.dtype()),
+        Tensor(stream, {h.rows(), kv_width_}, h.dtype())};
+  rope_unpack(stream, qkv, positions, rope_table, q, kv.k, kv.v);
 }
 
-void AttentionExpert::project(Stream& stream, const Tensor& weighted, const Tensor& sum) const {
-  add_linear(stream, weighted, o_, sum);
+void JointProjection::backward(Stream& stream, const Tensor& h, const Tensor& dq,
+                               const KeysValues& gradient, const Tensor& positions,
+                               const Tensor& rope_table, const Tensor& dh) const {
+  const Tensor d_qkv(stream, {h.rows(), qkv_.value().rows()}, h.dtype());
+  rope_pack(stream, dq, gradient.k, gradient.v, positions, rope_table, d_qkv);
+  add_linear_weight_gradient(stream, d_qkv, h, qkv_);
+  add_linear_input_gradient(stream, d_qkv, qkv_, dh);
 }
 
-Tensor AttentionExpert::project_backward(Stream& stream, const Tensor& dy,
-                                         const Tensor& weighted) const {
-  add_linear_weight_gradient(stream, dy, weighted, o_);
-  return linear_input_gradient(stream, dy, o_);
+Tensor QueryProjection::forward(Stream& stream, const Tensor& x, const Tensor& positions,
+                                const Tensor& rope_table) const {
+  Tensor q = linear(stream, x, q_);
+  rope(stream, q, positions, rope_table, Rotation::kForward);
+  return q;
 }
 
-KeysValues AttentionExpert::attend_backward(Stream& stream, const SequenceRows& sequences,
-                                            const KeysValues& kv, const Tensor& rope_table,
-                                            const AttentionSaved& saved, const Tensor& d_out,
-                                            const Tensor& dx) const {
-  const DType dtype = saved.q.dtype();
-  const Tensor dq(stream, saved.q.shape(), dtype);
-  KeysValues gradient{Tensor(stream, kv.k.shape(), dtype), Tensor(stream, kv.v.shape(), dtype)};
-  attention_backward(stream, sequences.shape, saved.q, kv.k, kv.v, saved.query_rows,
-                     sequences.document_starts, saved.out, saved.log_sums, d_out, dq, gradient.k,
-                     gradient.v);
-  rope(stream, dq, saved.positions, rope_table, Rotation::kBackward);
-  add_linear_weight_gradient(stream, dq, saved.input, q_);
+void QueryProjection::backward(Stream& stream, const Tensor& x, const Tensor& dq,
+                               const Tensor& positions, const Tensor& rope_table,
+                               const Tensor& dx) const {
+  rope(stream, dq, positions, rope_table, Rotation::kBackward);
+  add_linear_weight_gradient(stream, dq, x, q_);
   add_linear_input_gradient(stream, dq, q_, dx);
-  return gradient;
+}
+
+void attend(Stream& stream, const SequenceRows& sequences, const KeysValues& kv,
+            AttentionSaved& saved) {
+  const AttentionShape shape = shape_of(sequences, saved.q, kv);
+  saved.out = Tensor(stream, saved.q.shape(), saved.q.dtype());
+  saved.log_sums = Tensor(stream, {saved.q.rows(), shape.heads}, DType::kFloat32);
+  attention(stream, shape, saved.q, kv.k, kv.v, saved.query_rows, sequences.document_starts,
+            saved.out, saved.log_sums);
+}
+
+Tensor attend_backward(Stream& stream, const SequenceRows& sequences, const KeysValues& kv,
+                       const AttentionSaved& saved, const Tensor& d_out, KeysValues& gradient) {
+  const DType dtype = saved.q.dtype();
+  Tensor dq(stream, saved.q.shape(), dtype);
+  gradient = {Tensor(stream, kv.k.shape(), dtype), Tensor(stream, kv.v.shape(), dtype)};
+  attention_backward(stream, shape_of(sequences, saved.q, kv), saved.q, kv.k, kv.v,
+                     saved.query_rows, sequences.document_starts, saved.out, saved.log_sums, d_out,
+                     dq, gradient.k, gradient.v);
+  return dq;
 }
 
 }  // namespace bam

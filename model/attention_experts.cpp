@@ -1,10 +1,8 @@
 #include "model/attention_experts.h"
 
-#include <algorithm>
-
 #include "model/linear.h"
-#include "runtime/check.h"
 #include "runtime/elementwise.h"
+#include "runtime/gated_block.h"
 #include "runtime/routing.h"
 #include "runtime/sparse_gates.h"
 
@@ -33,65 +31,137 @@ Tensor sum_of(Stream& stream, const std::vector<KeysValues>& gradients, Tensor K
   return as_dtype(stream, sum, first.dtype());
 }
 
+WeightStack stack_of(const std::vector<const Parameter*>& held, const ExpertRun& run) {
+  const auto first = held.begin() + static_cast<std::ptrdiff_t>(run.first);
+  return WeightStack({first, first + std::ssize(run.experts)});
+}
+
+// Of expert i of the run.
+GatedBlock block_of(const AttentionSliceSaved::OfRun& own, std::size_t i) {
+  return {.outputs = own.attention.out,
+          .block = static_cast<std::int64_t>(i),
+          .gates = own.row_gates,
+          .expert = own.run.experts[i]};
+}
+
 }  // namespace
 
 AttentionExperts::AttentionExperts(const ModelConfig& config, const ParameterStore& store,
                                    int layer, std::vector<int> held)
     : held_(std::move(held)) {
-  if (!config.has_attention_experts()) {
-    experts_.emplace_back(store, layer, "");
-    own_kv_.emplace_back(store, layer, "");
-    return;
+  if (config.has_attention_experts()) {
+    const AttentionMixture& mixture = *config.mixture->attention;
+    sparse_ = mixture.routing == AttentionRouting::kTopK;
+    shared_ = mixture.key_value == KeyValue::kShared;
   }
-  const AttentionMixture& mixture = *config.mixture->attention;
-  sparse_ = mixture.routing == AttentionRouting::kTopK;
-  const bool shared = mixture.key_value == KeyValue::kShared;
-  if (shared) {
-    shared_kv_.emplace(store, layer, "");
-  }
+  const std::string prefix = "layers." + std::to_string(layer) + ".attention.";
+  const auto add = [&](const char* name, const std::string& suffix, Weights& weights) {
+    weights.push_back(&store.at(prefix + name + suffix));
+  };
   for (const int expert : held_) {
-    const std::string suffix = "[" + std::to_string(expert) + "]";
-    experts_.emplace_back(store, layer, suffix);
-    if (!shared) {
-      own_kv_.emplace_back(store, layer, suffix);
+    const std::string suffix =
+        config.has_attention_experts() ? "[" + std::to_string(expert) + "]" : "";
+    add("q", suffix, q_);
+    add("o", suffix, o_);
+    if (!shared_) {
+      add("k", suffix, k_);
+      add("v", suffix, v_);
     }
+  }
+  if (shared_) {
+    add("k", "", k_);
+    add("v", "", v_);
   }
 }
 
-// Among the held experts.
-std::size_t AttentionExperts::place_of(int expert) const {
-  const auto found = std::ranges::lower_bound(held_, expert);
-  check(found != held_.end() && *found == expert, "attention expert ", expert,
-        " is not held by this rank");
-  return static_cast<std::size_t>(found - held_.begin());
+std::vector<ExpertRun> AttentionExperts::runs_of_part(const Stream& stream,
+                                                      const AttentionPart& part) const {
+  const bool is_alone = sparse_ || shared_;
+  return runs_of(part.experts, held_,
+                 is_alone ? 1 : attentions_at_once(stream, part.sequences.shape));
+}
+
+KeyValueProjection AttentionExperts::own_kv(const ExpertRun& run) const {
+  return {stack_of(k_, run), stack_of(v_, run)};
+}
+
+KeyValueProjection AttentionExperts::shared_kv() const {
+  return {WeightStack(k_), WeightStack(v_)};
+}
+
+QueryProjection AttentionExperts::queries(const ExpertRun& run) const {
+  return QueryProjection(stack_of(q_, run));
+}
+
+// A GPU multiplies wide matrices faster; a CPU needs no wider ones, and the memory.
+bool AttentionExperts::is_joint(const Stream& stream, const ExpertRun& run,
+                                const LayerCache* cache) const {
+  return stream.device() == DeviceKind::kCuda && !sparse_ && !shared_ && cache == nullptr &&
+         run.count() == held_.size();
+}
+
+JointProjection AttentionExperts::joint() const {
+  Weights all = q_;
+  all.insert(all.end(), k_.begin(), k_.end());
+  all.insert(all.end(), v_.begin(), v_.end());
+  return {WeightStack(all), std::ssize(k_) * k_.front()->value.rows()};
+}
+
+// The run's queries, and its own keys and values where there are such.
+void AttentionExperts::project_inputs(Stream& stream, const SequenceRows& sequences,
+                                      const Tensor& rope_table, const Tensor& h, LayerCache* cache,
+                                      AttentionSliceSaved::OfRun& own) const {
+  AttentionSaved& attention = own.attention;
+  own.is_joint = is_joint(stream, own.run, cache);
+  if (own.is_joint) {
+    joint().forward(stream, h, attention.positions, rope_table, attention.q, own.kv);
+    return;
+  }
+  attention.q = queries(own.run).forward(stream, attention.input, attention.positions, rope_table);
+  if (!shared_) {
+    own.kv = keys_values(stream, sequences, rope_table, own_kv(own.run), h, cache, own.run.first);
+  }
+}
+
+// dx: of the queries' rows; dh itself where routing is soft.
+void AttentionExperts::project_inputs_backward(Stream& stream, const SequenceRows& sequences,
+                                               const Tensor& rope_table, const Tensor& h,
+                                               const AttentionSliceSaved::OfRun& own,
+                                               const Tensor& dq, const KeysValues& gradient,
+                                               const Tensor& dh, const Tensor& dx) const {
+  const AttentionSaved& attention = own.attention;
+  if (own.is_joint) {
+    joint().backward(stream, h, dq, gradient, attention.positions, rope_table, dh);
+    return;
+  }
+  queries(own.run).backward(stream, attention.input, dq, attention.positions, rope_table, dx);
+  if (!shared_) {
+    own_kv(own.run).backward(stream, h, gradient, sequences.positions, rope_table, dh);
+  }
 }
 
 void AttentionExperts::forward(Stream& stream, const AttentionPart& part, const Tensor& rope_table,
                                AttentionSliceSaved& saved, const Tensor& sum,
                                LayerCache* cache) const {
   const SequenceRows& sequences = part.sequences;
-  if (shared_kv_ && !part.experts.empty()) {
-    saved.shared_kv = keys_values(stream, sequences, rope_table, *shared_kv_, saved.h, cache, 0);
+  if (shared_ && !part.experts.empty()) {
+    saved.shared_kv = keys_values(stream, sequences, rope_table, shared_kv(), saved.h, cache, 0);
   }
-  saved.experts.resize(part.experts.size());
+  const std::vector<ExpertRun> runs = runs_of_part(stream, part);
   const std::vector<Tensor> used = rows_of_each(stream, part, saved.gates);
-  for (std::size_t i = 0; i < part.experts.size(); ++i) {
-    const int expert = part.experts[i];
-    const std::size_t e = place_of(expert);
-    AttentionSliceSaved::OfExpert& own = saved.experts[i];
-    select_queries(stream, sequences, used[i], saved, own);
-    if (!shared_kv_) {
-      own.kv = keys_values(stream, sequences, rope_table, own_kv_[e], saved.h, cache, e);
-    }
-    const KeysValues& kv = shared_kv_ ? saved.shared_kv : own.kv;
-    experts_[e].attend(stream, sequences, kv, rope_table, own.attention);
-    const Tensor weighted = weighted_output(stream, own, expert);
+  saved.runs.resize(runs.size());
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    AttentionSliceSaved::OfRun& own = saved.runs[i];
+    own.run = runs[i];
+    select_queries(stream, sequences, sparse_ ? used[i] : sequences.rows, saved, own);
+    project_inputs(stream, sequences, rope_table, saved.h, cache, own);
+    attend(stream, sequences, shared_ ? saved.shared_kv : own.kv, own.attention);
     if (!sparse_) {
-      experts_[e].project(stream, weighted, sum);
+      project(stream, own, sum);
       continue;
     }
-    const Tensor projected = zeros(stream, {weighted.rows(), sum.cols()});
-    experts_[e].project(stream, weighted, projected);
+    const Tensor projected = zeros(stream, {own.attention.rows.rows(), sum.cols()});
+    project(stream, own, projected);
     scatter_add_rows(stream, projected, own.attention.rows, sum);
   }
 }
@@ -105,11 +175,11 @@ KeysValues AttentionExperts::keys_values(Stream& stream, const SequenceRows& seq
   return cache == nullptr ? fresh : cache->append(stream, entry, fresh, seen);
 }
 
-// The rows that choose each expert of the part; all of them where routing is soft.
+// The rows that choose each expert of the part; none where routing is soft, and all are used.
 std::vector<Tensor> AttentionExperts::rows_of_each(Stream& stream, const AttentionPart& part,
                                                    const Tensor& gates) const {
   if (!sparse_) {
-    return std::vector<Tensor>(part.experts.size(), part.sequences.rows);
+    return {};
   }
   std::vector<std::vector<int>> alone;
   for (const int expert : part.experts) {
@@ -120,7 +190,7 @@ std::vector<Tensor> AttentionExperts::rows_of_each(Stream& stream, const Attenti
 
 void AttentionExperts::select_queries(Stream& stream, const SequenceRows& sequences,
                                       const Tensor& rows, const AttentionSliceSaved& saved,
-                                      AttentionSliceSaved::OfExpert& own) const {
+                                      AttentionSliceSaved::OfRun& own) const {
   AttentionSaved& attention = own.attention;
   attention.rows = rows;
   if (!sparse_) {
@@ -137,14 +207,23 @@ void AttentionExperts::select_queries(Stream& stream, const SequenceRows& sequen
   own.row_gates = gathered(stream, saved.gates, attention.rows);
 }
 
-Tensor AttentionExperts::weighted_output(Stream& stream, const AttentionSliceSaved::OfExpert& own,
-                                         int expert) const {
+// sum (m, d_model) fp32 += each expert's gate * out Wo^T.
+void AttentionExperts::project(Stream& stream, const AttentionSliceSaved::OfRun& own,
+                               const Tensor& sum) const {
+  for (std::size_t i = 0; i < own.run.count(); ++i) {
+    add_linear(stream, weighted_output(stream, own, i), *o_[own.run.first + i], sum);
+  }
+}
+
+// Of expert i of the run: (m, d_model).
+Tensor AttentionExperts::weighted_output(Stream& stream, const AttentionSliceSaved::OfRun& own,
+                                         std::size_t i) const {
   const Tensor& out = own.attention.out;
   if (own.row_gates.shape().empty()) {
     return out;
   }
-  Tensor weighted(stream, out.shape(), out.dtype());
-  scale_rows(stream, out, own.row_gates, expert, weighted);
+  Tensor weighted(stream, own.attention.input.shape(), out.dtype());
+  weigh(stream, block_of(own, i), weighted);
   return weighted;
 }
 
@@ -153,36 +232,48 @@ void AttentionExperts::backward(Stream& stream, const AttentionPart& part, const
                                 const Tensor& dh, const Tensor& d_gates) const {
   const SequenceRows& sequences = part.sequences;
   std::vector<KeysValues> shared_gradients;
-  for (std::size_t i = 0; i < part.experts.size(); ++i) {
-    const int expert = part.experts[i];
-    const std::size_t e = place_of(expert);
-    const AttentionSliceSaved::OfExpert& own = saved.experts[i];
+  for (const AttentionSliceSaved::OfRun& own : saved.runs) {
     const Tensor& rows = own.attention.rows;
     const Tensor dy_rows = sparse_ ? gathered(stream, dy, rows) : dy;
-    const Tensor weighted = weighted_output(stream, own, expert);
-    const Tensor u = experts_[e].project_backward(stream, dy_rows, weighted);
-    if (!own.row_gates.shape().empty()) {
-      const Tensor d_row_gates = zeros(stream, own.row_gates.shape());
-      dot_rows(stream, u, own.attention.out, d_row_gates, expert);
-      scatter_add_rows(stream, d_row_gates, rows, d_gates);
-      scale_rows(stream, u, own.row_gates, expert, u);
-    }
+    const Tensor d_out = project_backward(stream, own, dy_rows, d_gates);
     const Tensor dx = sparse_ ? zeros(stream, {rows.rows(), dh.cols()}) : dh;
-    const KeysValues& kv = shared_kv_ ? saved.shared_kv : own.kv;
-    KeysValues gradient =
-        experts_[e].attend_backward(stream, sequences, kv, rope_table, own.attention, u, dx);
+    const KeysValues& kv = shared_ ? saved.shared_kv : own.kv;
+    KeysValues gradient;
+    const Tensor dq = attend_backward(stream, sequences, kv, own.attention, d_out, gradient);
+    project_inputs_backward(stream, sequences, rope_table, saved.h, own, dq, gradient, dh, dx);
     if (sparse_) {
       scatter_add_rows(stream, dx, rows, dh);
     }
-    if (shared_kv_) {
+    if (shared_) {
       shared_gradients.push_back(std::move(gradient));
-    } else {
-      own_kv_[e].backward(stream, saved.h, gradient, sequences.positions, rope_table, dh);
     }
   }
   if (!shared_gradients.empty()) {
     shared_backward(stream, sequences, rope_table, saved, shared_gradients, dh);
   }
+}
+
+// The gradient of own.attention.out (m, width) from dy (m, d_model); adds those of Wo and of gates.
+Tensor AttentionExperts::project_backward(Stream& stream, const AttentionSliceSaved::OfRun& own,
+                                          const Tensor& dy, const Tensor& d_gates) const {
+  const Tensor& out = own.attention.out;
+  if (own.row_gates.shape().empty()) {
+    add_linear_weight_gradient(stream, dy, out, *o_.front());
+    return linear_input_gradient(stream, dy, *o_.front());
+  }
+  Tensor d_out(stream, out.shape(), out.dtype());
+  const Tensor d_row_gates = sparse_ ? zeros(stream, own.row_gates.shape()) : d_gates;
+  for (std::size_t i = 0; i < own.run.count(); ++i) {
+    const Parameter& o = *o_[own.run.first + i];
+    const Tensor u = linear_input_gradient(stream, dy, o);
+    const Tensor weighted(stream, u.shape(), u.dtype());
+    weigh_backward(stream, block_of(own, i), u, weighted, d_row_gates, d_out);
+    add_linear_weight_gradient(stream, dy, weighted, o);
+  }
+  if (sparse_) {
+    scatter_add_rows(stream, d_row_gates, own.attention.rows, d_gates);
+  }
+  return d_out;
 }
 
 void AttentionExperts::shared_backward(Stream& stream, const SequenceRows& sequences,
@@ -191,7 +282,7 @@ void AttentionExperts::shared_backward(Stream& stream, const SequenceRows& seque
                                        const Tensor& dh) const {
   const KeysValues sum{sum_of(stream, gradients, &KeysValues::k),
                        sum_of(stream, gradients, &KeysValues::v)};
-  shared_kv_->backward(stream, saved.h, sum, sequences.positions, rope_table, dh);
+  shared_kv().backward(stream, saved.h, sum, sequences.positions, rope_table, dh);
 }
 
 }  // namespace bam

@@ -1,28 +1,32 @@
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "model/attention_expert.h"
+#include "model/expert_runs.h"
 
 namespace bam {
 
 /// What backward needs of one rank's attention experts over a part of n rows.
 struct AttentionSliceSaved {
-  struct OfExpert {
+  struct OfRun {
+    ExpertRun run;
+    bool is_joint = false;  // queries, keys and values came from one product
     AttentionSaved attention;
     KeysValues kv;     // empty where keys and values are shared
     Tensor row_gates;  // (m, experts): gates of the queries' rows; empty without a router
   };
 
-  Tensor h;             // (n, d_model)
-  Tensor gates;         // (n, experts) fp32, 0: not used; empty where there is one attention
+  Tensor h;      // (n, d_model)
+  Tensor gates;  // (n, experts) fp32, 0: not used; empty where there is one attention
   KeysValues shared_kv;
-  std::vector<OfExpert> experts;  // of each of the part's experts
+  std::vector<OfRun> runs;  // of the part's experts
 };
 
 /// The attention experts that one rank holds (or a dense model's only attention):
-/// sum over them of g_j MHA_j(h) (paper, section 3).
+/// sum over them of g_j MHA_j(h) (paper, section 3). Under soft routing every expert sees the same
+/// rows: with keys and values of their own, those whose weights follow each other are computed as
+/// one attention with as many times the heads. Others are computed one by one.
 class AttentionExperts {
  public:
   AttentionExperts(const ModelConfig& config, const ParameterStore& store, int layer,
@@ -40,26 +44,44 @@ class AttentionExperts {
                 const Tensor& d_gates) const;
 
  private:
+  using Weights = std::vector<const Parameter*>;
+
+  std::vector<ExpertRun> runs_of_part(const Stream& stream, const AttentionPart& part) const;
+  KeyValueProjection own_kv(const ExpertRun& run) const;
+  KeyValueProjection shared_kv() const;
+  QueryProjection queries(const ExpertRun& run) const;
+  bool is_joint(const Stream& stream, const ExpertRun& run, const LayerCache* cache) const;
+  JointProjection joint() const;
+  void project_inputs(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
+                      const Tensor& h, LayerCache* cache, AttentionSliceSaved::OfRun& own) const;
+  void project_inputs_backward(Stream& stream, const SequenceRows& sequences,
+                               const Tensor& rope_table, const Tensor& h,
+                               const AttentionSliceSaved::OfRun& own, const Tensor& dq,
+                               const KeysValues& gradient, const Tensor& dh,
+                               const Tensor& dx) const;
   KeysValues keys_values(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
                          const KeyValueProjection& projection, const Tensor& h, LayerCache* cache,
                          std::size_t entry) const;
   std::vector<Tensor> rows_of_each(Stream& stream, const AttentionPart& part,
                                    const Tensor& gates) const;
   void select_queries(Stream& stream, const SequenceRows& sequences, const Tensor& rows,
-                      const AttentionSliceSaved& saved, AttentionSliceSaved::OfExpert& own) const;
-  Tensor weighted_output(Stream& stream, const AttentionSliceSaved::OfExpert& own,
-                         int expert) const;
+                      const AttentionSliceSaved& saved, AttentionSliceSaved::OfRun& own) const;
+  void project(Stream& stream, const AttentionSliceSaved::OfRun& own, const Tensor& sum) const;
+  Tensor weighted_output(Stream& stream, const AttentionSliceSaved::OfRun& own,
+                         std::size_t i) const;
+  Tensor project_backward(Stream& stream, const AttentionSliceSaved::OfRun& own, const Tensor& dy,
+                          const Tensor& d_gates) const;
   void shared_backward(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
                        const AttentionSliceSaved& saved, const std::vector<KeysValues>& gradients,
                        const Tensor& dh) const;
 
-  std::size_t place_of(int expert) const;
-
   bool sparse_ = false;
-  std::vector<int> held_;                           // ascending
-  std::vector<AttentionExpert> experts_;            // as held_
-  std::vector<KeyValueProjection> own_kv_;          // one an expert, or
-  std::optional<KeyValueProjection> shared_kv_;     // one for all
+  bool shared_ = false;    // keys and values
+  std::vector<int> held_;  // ascending
+  Weights q_;              // as held_
+  Weights o_;              // as held_
+  Weights k_;              // as held_, or one where shared
+  Weights v_;
 };
 
 }  // namespace bam

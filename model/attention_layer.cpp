@@ -97,7 +97,7 @@ void AttentionLayer::start(Stream& stream, const MicroBatch& micro, const Tensor
     saved.own.push_back({.h = h.slice(own.begin, own.end),
                          .gates = rows_of(saved.gates, own.begin, own.end),
                          .shared_kv = {},
-                         .experts = {}});
+                         .runs = {}});
   }
   for (const RingStep& step : micro.route(layer_).ring) {
     saved.theirs.emplace_back();

@@ -21,10 +21,10 @@ Tensor Block::forward(Stream& stream, const MicroBatch& micro, const Tensor& rop
   saved.statistics = Tensor(stream, {x.rows(), 2}, DType::kFloat32);
   layer_norm(stream, x, norm_.value, norm_epsilon_, saved.h, saved.statistics);
   Tensor y(stream, x.shape(), DType::kFloat32);
-  if (has_routers_) {
-    copy(stream, x, y);
-  } else {
+  if (ffn_.is_dense()) {
     ffn_.dense(stream, saved.h, saved.ffn, x, y);
+  } else {
+    copy(stream, x, y);
   }
 
   AttentionFlight attention;
@@ -51,10 +51,10 @@ void Block::backward(Stream& stream, const MicroBatch& micro, const Tensor& rope
   FfnFlight ffn;
   const Tensor d_chosen = ffn_.start_backward(stream, saved.ffn, dx, ffn);
   attention_.start_backward(stream, micro, saved.attention, dy, attention);
-  if (has_routers_) {
-    fill_zero(stream, dh);
-  } else {
+  if (ffn_.is_dense()) {
     ffn_.dense_backward(stream, saved.ffn, dy, dh);
+  } else {
+    fill_zero(stream, dh);
   }
   attention_.own_backward(stream, micro, rope_table, saved.attention, dy, dh, d_gates);
   attention_.others_backward(stream, micro, rope_table, saved.attention, attention);

@@ -74,6 +74,7 @@ class FfnLayer {
                        const Tensor& d_gates, const AuxiliarySlopes& auxiliary, FfnFlight& flight,
                        const Tensor& dh) const;
 
+  bool is_dense() const { return !mixture_; }
   /// All of a dense model's FFN, for which the others do nothing: y (n, d_model) = x + FFN(h),
   /// fp32.
   void dense(Stream& stream, const Tensor& h, FfnLayerSaved& saved, const Tensor& x,

@@ -6,14 +6,15 @@
 
 namespace bam {
 
-/// Keys and values of some rows, rotated. (n, kv_heads * head_dim) each.
+/// Keys and values of some rows, rotated. (n, kv_heads * head_dim) each, or as many of them beside
+/// each other as experts are side by side.
 struct KeysValues {
   Tensor k;
   Tensor v;
 };
 
-/// The keys and values one layer has computed so far for the sequence being generated: one entry an
-/// attention expert, or a single one where they are shared.
+/// The keys and values one layer has computed so far for the sequence being generated: one entry for
+/// experts that are side by side, or a single one where they are shared.
 class LayerCache {
  public:
   explicit LayerCache(std::int64_t capacity) : capacity_(capacity) {}

@@ -37,6 +37,11 @@ void add_linear_input_gradient(Stream& stream, const Tensor& dy, const Parameter
   matmul(stream, dy, weight.value, dx, Write::kAdd);
 }
 
+void add_linear_input_gradient(Stream& stream, const Tensor& dy, const WeightStack& weights,
+                               const Tensor& dx) {
+  matmul(stream, dy, weights.value(), dx, Write::kAdd);
+}
+
 void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x,
                                 const Parameter& weight) {
   if (weight.gradient.empty() || x.rows() == 0) {

@@ -19,6 +19,8 @@ Tensor linear_input_gradient(Stream& stream, const Tensor& dy, const Parameter& 
 /// dx (n, in) fp32 += dy W.
 void add_linear_input_gradient(Stream& stream, const Tensor& dy, const Parameter& weight,
                                const Tensor& dx);
+void add_linear_input_gradient(Stream& stream, const Tensor& dy, const WeightStack& weights,
+                               const Tensor& dx);
 
 /// weight.gradient += dy^T x, unless the weight is frozen.
 void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x,

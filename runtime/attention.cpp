@@ -87,6 +87,10 @@ void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, con
   kernels_of(stream).attention(stream, shape, q, k, v, query_rows, document_starts, out, log_sums);
 }
 
+std::int64_t attentions_at_once(const Stream& stream, const AttentionShape& shape) {
+  return kernels_of(stream).attentions_at_once(shape);
+}
+
 void attention_backward(Stream& stream, const AttentionShape& shape, const Tensor& q,
                         const Tensor& k, const Tensor& v, const Tensor& query_rows,
                         const Tensor& document_starts, const Tensor& out, const Tensor& log_sums,

@@ -37,6 +37,10 @@ void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, con
                const Tensor& v, const Tensor& query_rows, const Tensor& document_starts,
                const Tensor& out, const Tensor& log_sums);
 
+/// How many attentions of this shape, over the same keys' rows, may be computed as one with so many
+/// times the heads and key heads: more might not go to what is fastest for one alone.
+std::int64_t attentions_at_once(const Stream& stream, const AttentionShape& shape);
+
 /// Gradients of attention: dq (m, heads * head_dim), dk and dv (keys, kv_heads * head_dim), all
 /// replaced, of q's dtype (sums inside are fp32). The same bits whatever the threads.
 void attention_backward(Stream& stream, const AttentionShape& shape, const Tensor& q,

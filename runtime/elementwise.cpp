@@ -48,30 +48,4 @@ bool all_finite(Stream& stream, const Tensor& values) {
   return kernels_of(stream).all_finite(stream, values);
 }
 
-void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
-                const Tensor& out) {
-  const Traced traced(stream, Activity::kRouting, "scale_rows");
-  check(in.shape() == out.shape() && in.dtype() == out.dtype() && in.dtype() != DType::kInt32,
-        "scale_rows of ", name_of(in.dtype()), " ", text_of(in.shape()), " into ",
-        name_of(out.dtype()), " ", text_of(out.shape()));
-  check(factors.rows() == in.rows() && 0 <= column && column < factors.cols() &&
-            factors.dtype() == DType::kFloat32,
-        "scale_rows: column ", column, " of factors ", text_of(factors.shape()), " for rows ",
-        text_of(in.shape()));
-  kernels_of(stream).scale_rows(stream, in, factors, column, out);
-}
-
-void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& dots,
-              std::int64_t column) {
-  const Traced traced(stream, Activity::kRouting, "dot_rows");
-  check(a.shape() == b.shape() && a.dtype() == b.dtype() && a.dtype() != DType::kInt32,
-        "dot_rows of ", name_of(a.dtype()), " ", text_of(a.shape()), " and ", name_of(b.dtype()),
-        " ", text_of(b.shape()));
-  check(dots.rows() == a.rows() && 0 <= column && column < dots.cols() &&
-            dots.dtype() == DType::kFloat32,
-        "dot_rows: column ", column, " of ", text_of(dots.shape()), " for rows ",
-        text_of(a.shape()));
-  kernels_of(stream).dot_rows(stream, a, b, dots, column);
-}
-
 }  // namespace bam

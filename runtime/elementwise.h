@@ -24,12 +24,4 @@ inline double squared_norm(Stream& stream, const Tensor& values) {
 /// Whether every fp32 element is finite.
 bool all_finite(Stream& stream, const Tensor& values);
 
-/// out (n, d) = factors[:, column] * in (n, d), row by row. factors (n, m) fp32; in and out of one
-/// dtype. In place when out is in.
-void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
-                const Tensor& out);
-/// dots[:, column] = row-wise <a, b>. a, b (n, d) of one dtype; dots (n, m) fp32.
-void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& dots,
-              std::int64_t column);
-
 }  // namespace bam

@@ -17,8 +17,6 @@ struct Kernels {
   decltype(&cpu::add) add;
   decltype(&cpu::squared_norm) squared_norm;
   decltype(&cpu::all_finite) all_finite;
-  decltype(&cpu::scale_rows) scale_rows;
-  decltype(&cpu::dot_rows) dot_rows;
 
   decltype(&cpu::layer_norm) layer_norm;
   decltype(&cpu::layer_norm_backward) layer_norm_backward;
@@ -28,6 +26,7 @@ struct Kernels {
   decltype(&cpu::swiglu) swiglu;
   decltype(&cpu::swiglu_backward) swiglu_backward;
   decltype(&cpu::attention) attention;
+  decltype(&cpu::attentions_at_once) attentions_at_once;
   decltype(&cpu::attention_backward) attention_backward;
   decltype(&cpu::embedding) embedding;
   decltype(&cpu::embedding_backward) embedding_backward;
@@ -55,6 +54,8 @@ struct Kernels {
   decltype(&cpu::scatter_add_rows) scatter_add_rows;
   decltype(&cpu::combine_rows) combine_rows;
   decltype(&cpu::combine_rows_backward) combine_rows_backward;
+  decltype(&cpu::weigh) weigh;
+  decltype(&cpu::weigh_backward) weigh_backward;
   decltype(&cpu::routing_numbers) routing_numbers;
 
   decltype(&cpu::adamw) adamw;

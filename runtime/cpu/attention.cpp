@@ -102,4 +102,8 @@ void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, con
   });
 }
 
+std::int64_t attentions_at_once(const AttentionShape& /*shape*/) {
+  return std::numeric_limits<std::int64_t>::max();
+}
+
 }  // namespace bam::cpu

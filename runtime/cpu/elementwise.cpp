@@ -111,35 +111,4 @@ bool all_finite(Stream& stream, const Tensor& values) {
   return found == 0;
 }
 
-void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
-                const Tensor& out) {
-  const std::int64_t d = in.cols();
-  with_float_type(in.dtype(), [&]<class T>(T) {
-    for_chunks(stream, in.rows(), d * 4, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const float factor = factors.data<float>()[row * factors.cols() + column];
-        const T* from = in.data<T>() + row * d;
-        T* to = out.data<T>() + row * d;
-#pragma omp simd
-        for (std::int64_t i = 0; i < d; ++i) {
-          to[i] = rounded<T>(factor * static_cast<float>(from[i]));
-        }
-      }
-    });
-  });
-}
-
-void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& dots,
-              std::int64_t column) {
-  const std::int64_t d = a.cols();
-  with_float_type(a.dtype(), [&]<class T>(T) {
-    for_chunks(stream, a.rows(), d * 8, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        dots.data<float>()[row * dots.cols() + column] =
-            dot(a.data<T>() + row * d, b.data<T>() + row * d, d);
-      }
-    });
-  });
-}
-
 }  // namespace bam::cpu

@@ -5,6 +5,7 @@
 #include "runtime/cross_entropy.h"
 #include "runtime/elementwise.h"
 #include "runtime/embedding.h"
+#include "runtime/gated_block.h"
 #include "runtime/layer_norm.h"
 #include "runtime/matmul.h"
 #include "runtime/rope.h"
@@ -27,10 +28,6 @@ void copy(Stream& stream, const Tensor& from, const Tensor& to);
 void add(Stream& stream, const Tensor& part, const Tensor& sum);
 double squared_norm(Stream& stream, std::span<const Tensor> tensors);
 bool all_finite(Stream& stream, const Tensor& values);
-void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
-                const Tensor& out);
-void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& dots,
-              std::int64_t column);
 
 void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double epsilon,
                 const Tensor& h, const Tensor& statistics);
@@ -52,6 +49,7 @@ void swiglu_backward(Stream& stream, const Tensor& gate_up, const Tensor& d_out,
 void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, const Tensor& k,
                const Tensor& v, const Tensor& query_rows, const Tensor& document_starts,
                const Tensor& out, const Tensor& log_sums);
+std::int64_t attentions_at_once(const AttentionShape& shape);
 void attention_backward(Stream& stream, const AttentionShape& shape, const Tensor& q,
                         const Tensor& k, const Tensor& v, const Tensor& query_rows,
                         const Tensor& document_starts, const Tensor& out, const Tensor& log_sums,
@@ -96,6 +94,9 @@ void combine_rows(Stream& stream, const Tensor& answers, const Tensor& row_of_sl
 void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& row_of_slot,
                            const Tensor& gates, const Tensor& d_sum, const Tensor& d_answers,
                            const Tensor& d_gates);
+void weigh(Stream& stream, const GatedBlock& from, const Tensor& weighted);
+void weigh_backward(Stream& stream, const GatedBlock& from, const Tensor& u,
+                    const Tensor& weighted, const Tensor& d_gates, const Tensor& d_outputs);
 void routing_numbers(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
                      const Tensor& choices, std::int64_t pairs, const Tensor& numbers);
 

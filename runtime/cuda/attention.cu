@@ -200,4 +200,8 @@ void attention(Stream& stream, const AttentionShape& shape, const Tensor& q, con
   });
 }
 
+std::int64_t attentions_at_once(const AttentionShape& shape) {
+  return FlashAttention::at_once(shape);
+}
+
 }  // namespace bam::cuda

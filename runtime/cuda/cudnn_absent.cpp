@@ -1,4 +1,6 @@
 // Builds without cuDNN's header: attention has kernels of our own.
+#include <limits>
+
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/flash_attention.h"
 
@@ -23,6 +25,10 @@ bool FlashAttention::backward(Stream&, const AttentionShape&, const Tensor&, con
                               const Tensor&, const Tensor&, const Tensor&, const Tensor&,
                               const Tensor&) {
   return false;
+}
+
+std::int64_t FlashAttention::at_once(const AttentionShape&) {
+  return std::numeric_limits<std::int64_t>::max();
 }
 
 }  // namespace bam::cuda

@@ -44,46 +44,6 @@ __global__ void add_kernel(const T* part, float* sum, std::int64_t packs) {
   }
 }
 
-// One warp a row.
-template <class T, int kWidth>
-__global__ void scale_rows_kernel(const T* in, const float* factors, std::int64_t factor_cols,
-                                  T* out, std::int64_t rows, std::int64_t cols) {
-  const std::int64_t row = place() / kWarp;
-  if (row >= rows) {
-    return;
-  }
-  const float factor = factors[row * factor_cols];
-  for (std::int64_t i = threadIdx.x % kWarp * kWidth; i < cols; i += kWarp * kWidth) {
-    auto pack = load<kWidth>(in + row * cols + i);
-    for (int j = 0; j < kWidth; ++j) {
-      pack.at[j] = rounded<T>(factor * widen(pack.at[j]));
-    }
-    store(pack, out + row * cols + i);
-  }
-}
-
-// One warp a row.
-template <class T, int kWidth>
-__global__ void dot_rows_kernel(const T* a, const T* b, float* dots, std::int64_t dot_cols,
-                                std::int64_t rows, std::int64_t cols) {
-  const std::int64_t row = place() / kWarp;
-  if (row >= rows) {
-    return;
-  }
-  float sum = 0;
-  for (std::int64_t i = threadIdx.x % kWarp * kWidth; i < cols; i += kWarp * kWidth) {
-    const auto x = load<kWidth>(a + row * cols + i);
-    const auto y = load<kWidth>(b + row * cols + i);
-    for (int j = 0; j < kWidth; ++j) {
-      sum += widen(x.at[j]) * widen(y.at[j]);
-    }
-  }
-  sum = warp_reduce(sum, Sum());
-  if (threadIdx.x % kWarp == 0) {
-    dots[row * dot_cols] = sum;
-  }
-}
-
 }  // namespace
 
 void fill_zero(Stream& stream, const Tensor& out) {
@@ -133,27 +93,6 @@ void add(Stream& stream, const Tensor& part, const Tensor& sum) {
                  launch(stream, thread_each(packs), add_kernel<T, kWidth>, data_of<T>(part),
                         data_of<float>(sum), packs);
                });
-  });
-}
-
-void scale_rows(Stream& stream, const Tensor& in, const Tensor& factors, std::int64_t column,
-                const Tensor& out) {
-  with_float_type(in.dtype(), [&]<class T>(T) {
-    with_wide_rows<T>(in.cols(), {&in, &out}, [&]<int kWidth>(std::integral_constant<int, kWidth>) {
-      launch(stream, warp_a_row(in.rows()), scale_rows_kernel<T, kWidth>, data_of<T>(in),
-             data_of<float>(factors) + column, factors.cols(), data_of<T>(out), in.rows(),
-             in.cols());
-    });
-  });
-}
-
-void dot_rows(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& dots,
-              std::int64_t column) {
-  with_float_type(a.dtype(), [&]<class T>(T) {
-    with_wide_rows<T>(a.cols(), {&a, &b}, [&]<int kWidth>(std::integral_constant<int, kWidth>) {
-      launch(stream, warp_a_row(a.rows()), dot_rows_kernel<T, kWidth>, data_of<T>(a), data_of<T>(b),
-             data_of<float>(dots) + column, dots.cols(), a.rows(), a.cols());
-    });
   });
 }
 

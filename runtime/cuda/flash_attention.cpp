@@ -211,6 +211,13 @@ FlashAttention::Session* FlashAttention::session(Stream& stream) {
   return session_.get();
 }
 
+std::int64_t FlashAttention::at_once(const AttentionShape& shape) {
+  const std::int64_t bytes = flash_backward_bytes_of_one(shape);
+  const bool is_limited =
+      shape.documents != AttentionShape::kNotKnown && 0 < bytes && bytes <= kMostBytesOfOne;
+  return is_limited ? kMostBytesOfOne / bytes : std::numeric_limits<std::int64_t>::max();
+}
+
 bool FlashAttention::forward(Stream& stream, const AttentionShape& shape, const Tensor& q,
                              const Tensor& k, const Tensor& v, const Tensor& query_rows,
                              const Tensor& document_starts, const Tensor& out,

@@ -34,6 +34,10 @@ class FlashAttention {
                 const Tensor& out, const Tensor& log_sums, const Tensor& d_out, const Tensor& dq,
                 const Tensor& dk, const Tensor& dv);
 
+  /// Of how many attentions over the same keys' rows the heads may stand side by side in one call
+  /// that is taken wherever the call for one of them is; at least one.
+  static std::int64_t at_once(const AttentionShape& shape);
+
   /// Why cuDNN did not do what it should have been able to; empty: it has not been missing so far.
   const std::string& refusal() const { return refusal_; }
 

@@ -26,13 +26,13 @@ Work work_of(const AttentionSliceSaved& slice, const Batch& batch) {
   const auto add_keys = [&](const KeysValues& kv) {
     work.keys += 4.0 * static_cast<double>(kv.k.elements() * slice.h.cols());
   };
-  for (const AttentionSliceSaved::OfExpert& expert : slice.experts) {
-    const double width = static_cast<double>(expert.attention.q.cols());
-    const double rows = static_cast<double>(expert.attention.q.rows());
-    EXPECT_EQ(expert.attention.q.rows(), expert.attention.query_rows.rows());
-    work.queries += 4 * rows * width * width +
-                    4 * width * visible_keys(expert.attention.query_rows, batch.document_starts);
-    add_keys(expert.kv);
+  for (const AttentionSliceSaved::OfRun& run : slice.runs) {
+    const double width = static_cast<double>(run.attention.q.cols());
+    const double rows = static_cast<double>(run.attention.q.rows());
+    EXPECT_EQ(run.attention.q.rows(), run.attention.query_rows.rows());
+    work.queries += 4 * rows * width * static_cast<double>(slice.h.cols()) +
+                    4 * width * visible_keys(run.attention.query_rows, batch.document_starts);
+    add_keys(run.kv);
   }
   add_keys(slice.shared_kv);
   return work;

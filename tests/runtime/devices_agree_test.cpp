@@ -7,6 +7,7 @@
 #include "runtime/attention.h"
 #include "runtime/cross_entropy.h"
 #include "runtime/embedding.h"
+#include "runtime/gated_block.h"
 #include "runtime/layer_norm.h"
 #include "runtime/matmul.h"
 #include "runtime/rope.h"
@@ -254,11 +255,33 @@ TEST(DevicesAgree, RowsToExpertsAndBack) {
         const Tensor d_answers = poisoned(stream, {300, d}, dtype);
         const Tensor d_gates = poisoned(stream, {150, 2}, kFp32);
         combine_rows_backward(stream, answers, slots, gates, combined, d_answers, d_gates);
-        const Tensor scaled = poisoned(stream, {150, d}, dtype);
-        scale_rows(stream, answers.slice(0, 150), gates, 1, scaled);
-        dot_rows(stream, scaled, answers.slice(150, 300), d_gates, 0);
-        add(stream, scaled, combined);
-        return results_of(stream, {answers, sum, combined, d_answers, d_gates, scaled});
+        return results_of(stream, {answers, sum, combined, d_answers, d_gates});
+      });
+    }
+  });
+}
+
+TEST(DevicesAgree, BlocksTimesTheirGates) {
+  for_both_dtypes([](DType dtype) {
+    for (const std::int64_t d : {64, 65, 66, 520}) {
+      expect_agreement(tolerance_of(dtype), [&](Stream& stream) {
+        const Shape rows = {33, d};
+        const Tensor outputs = normal_tensor(stream, {33, 3 * d}, dtype, "outputs");
+        const Tensor gates = normal_tensor(stream, {33, 4}, kFp32, "gates");
+        const Tensor d_gates = normal_tensor(stream, {33, 4}, kFp32, "d_gates");
+        const Tensor d_outputs = poisoned(stream, outputs.shape(), dtype);
+        std::vector<Tensor> results;
+        for (const auto& [block, expert] : {std::pair{0, 3}, std::pair{1, 0}, std::pair{2, 1}}) {
+          const GatedBlock from{outputs, block, gates, expert};
+          const Tensor weighted = poisoned(stream, rows, dtype);
+          weigh(stream, from, weighted);
+          const Tensor again = poisoned(stream, rows, dtype);
+          weigh_backward(stream, from, normal_tensor(stream, rows, dtype, "u"), again, d_gates,
+                         d_outputs);
+          results.insert(results.end(), {weighted, again});
+        }
+        results.insert(results.end(), {d_gates, d_outputs});
+        return results_of(stream, results);
       });
     }
   });

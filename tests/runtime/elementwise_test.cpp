@@ -82,18 +82,5 @@ TEST(AllFinite, FindsOneInfinityOrNan) {
   }
 }
 
-TEST(ScaleRowsAndDotRows, UseTheirColumn) {
-  Device device;
-  Stream& stream = device.stream;
-  const Tensor rows = float_tensor(stream, {2, 3}, {1, 2, 3, 4, 5, 6});
-  const Tensor factors = float_tensor(stream, {2, 2}, {9, 2, 9, -1});
-  const Tensor dots = float_tensor(stream, {2, 2}, {7, 7, 7, 7});
-  dot_rows(stream, rows, rows, dots, 0);
-  EXPECT_EQ(values_of(stream, dots), (std::vector<double>{14, 7, 77, 7}));
-  scale_rows(stream, rows, factors, 1, rows);
-  EXPECT_EQ(values_of(stream, rows), (std::vector<double>{2, 4, 6, -4, -5, -6}));
-  EXPECT_THROW(scale_rows(stream, rows, factors, 2, rows), Error);
-}
-
 }  // namespace
 }  // namespace bam

@@ -227,12 +227,19 @@ class PlaceMemory {
     if (holding.attention_copies == 0) {
       return 0;
     }
-    // Of one expert: weighted outputs, their gradient, those of queries, keys, values and gates.
-    // Shared keys and values collect a gradient from each expert.
+    // Of the experts side by side the gradients of outputs, with weighted outputs and their gradient
+    // of one at a time, and then of queries, keys and values. Shared keys and values collect a
+    // gradient from each expert, one after the other.
     const AttentionMixture& mixture = *run_.model.mixture->attention;
+    const double copies = holding.attention_copies;
     const bool is_shared = mixture.key_value == KeyValue::kShared;
-    const double keys = is_shared ? holding.attention_copies : 1;
-    return rows_.own * ((3 * width() + 2 * kv * keys) * element + mixture.experts * kFloat);
+    const bool is_sparse = mixture.routing == AttentionRouting::kTopK;
+    const double side_by_side = is_shared || is_sparse ? 1 : copies;
+    const double collected = is_shared ? 2 * kv * (copies - 1) : 0;
+    const double weighing = (side_by_side + 2) * width();
+    const double attending = side_by_side * (2 * width() + 2 * kv);
+    const double gates = is_sparse ? mixture.experts * kFloat : 0;
+    return rows_.own * ((collected + std::max(weighing, attending)) * element + gates);
   }
 
   const RunShape& run_;
