@@ -140,10 +140,16 @@ Tensor ffn(SmallModel& small, const Tensor& h, FfnLayerSaved& saved) {
   const FfnLayer layer(small.model.config(), small.store, small.placement, 0, small.exchange);
   Tensor sum(small.stream, h.shape(), DType::kFloat32);
   fill_zero(small.stream, sum);
+  if (layer.is_dense()) {
+    const Tensor zeros = sum;
+    sum = Tensor(small.stream, h.shape(), DType::kFloat32);
+    layer.dense(small.stream, h, saved, zeros, sum);
+    return sum;
+  }
   FfnFlight flight;
   layer.start(small.stream, /*capacity=*/{}, h, saved, flight);
   layer.arrivals(small.stream, saved, flight);
-  layer.own(small.stream, h, saved, flight, sum);
+  layer.own(small.stream, saved, flight);
   layer.finish(small.stream, saved, flight, sum);
   return sum;
 }
