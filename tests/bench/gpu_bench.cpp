@@ -3,7 +3,7 @@
 // paper's 2B model against the one that bounds it, then whole steps without the optimiser; of these
 // parts all, or those that are named. One line each. `small`: a sixty-fourth of the rows, to try
 // the program out; so on a CPU.
-//   gpu_bench profile MODEL    two steps of one of the models, for a profiler to look at
+//   gpu_bench profile MODEL    two steps of three layers of one of the models, for a profiler
 #include <algorithm>
 #include <iostream>
 #include <string>

@@ -164,8 +164,9 @@ void step_lines(GpuTable& table) {
 }
 
 void profile_steps(GpuTable& table, const std::string& name) {
-  for (const NamedModel& model : models(table.size())) {
+  for (NamedModel model : models(table.size())) {
     if (model.name == name) {
+      model.config.n_layers = 3;
       StepBench step(table, model.config);
       for (int i = 0; i < 2; ++i) {
         Saved saved;

@@ -10,8 +10,8 @@ namespace bam {
 /// tokens each. First piece by piece as they come; then as CUDA graphs.
 void step_lines(GpuTable& table);
 
-/// Two of these steps of the model of that name ("2B BAM"), piece by piece, of which the second has
-/// everything loaded. Throws Error where no model has it.
+/// Two of these steps of the model of that name ("2B BAM"), but of three layers, as all are alike;
+/// piece by piece, and the second has everything loaded. Throws Error where no model has it.
 void profile_steps(GpuTable& table, const std::string& name);
 
 }  // namespace bam
