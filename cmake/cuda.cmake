@@ -15,6 +15,7 @@ set(BAM_CUDA_KERNELS
   gated_block.cu
   gates.cu
   layer_norm.cu
+  layer_norm_rows.cu
   norms.cu
   order.cu
   padding.cu

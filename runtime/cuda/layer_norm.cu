@@ -1,5 +1,8 @@
+// Norms of rows of any width; of those that a block's registers hold: layer_norm_rows.cu.
 #include "runtime/cuda/kernel.cuh"
 #include "runtime/cuda/kernels.h"
+#include "runtime/cuda/layer_norm_rows.h"
+#include "runtime/cuda/part_sums.h"
 
 namespace bam::cuda {
 namespace {
@@ -103,28 +106,30 @@ __global__ void weight_parts_kernel(const float* x, const float* statistics, con
   sums[part * d + col] = sum;
 }
 
-__global__ void add_parts_kernel(const float* sums, std::int64_t parts, std::int64_t d,
-                                 float* weight_gradient) {
-  const std::int64_t col = place();
-  if (col >= d) {
-    return;
-  }
-  float sum = 0;
-  for (std::int64_t part = 0; part < parts; ++part) {
-    sum += sums[part * d + col];
-  }
-  weight_gradient[col] += sum;
-}
-
 Grid block_a_row(std::int64_t rows, std::int64_t cols) {
   const unsigned threads = cols <= 1024 ? 128 : kThreads;
   return {.blocks = {static_cast<unsigned>(rows)}, .threads = {threads}};
+}
+
+template <class T>
+void add_weight_gradient(Stream& stream, const Tensor& x, const Tensor& statistics,
+                         const Tensor& dh, const Tensor& weight_gradient) {
+  const std::int64_t d = x.cols();
+  const unsigned parts = blocks_for(x.rows(), kSumRows);
+  const Tensor sums(stream, {parts, d}, DType::kFloat32);
+  launch(stream, {.blocks = {blocks_for(d, kSumCols), parts}, .threads = {kSumCols}},
+         weight_parts_kernel<T>, data_of<float>(x), data_of<float>(statistics), data_of<T>(dh),
+         data_of<float>(sums), x.rows(), d);
+  add_part_sums(stream, sums, weight_gradient);
 }
 
 }  // namespace
 
 void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double epsilon,
                 const Tensor& h, const Tensor& statistics) {
+  if (fits_in_registers(x.cols(), {&x, &weight, &h})) {
+    return layer_norm_rows(stream, x, weight, epsilon, h, statistics);
+  }
   with_float_type(h.dtype(), [&]<class T>(T) {
     with_width(width_of(x.cols(), {&x, &weight, &h}),
                [&]<int kWidth>(std::integral_constant<int, kWidth>) {
@@ -139,6 +144,9 @@ void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                          const Tensor& statistics, const Tensor& dh, const Tensor& dx,
                          const Tensor& weight_gradient) {
   const std::int64_t d = x.cols();
+  if (fits_in_registers(d, {&x, &weight, &dh, &dx})) {
+    return layer_norm_rows_backward(stream, x, weight, statistics, dh, dx, weight_gradient);
+  }
   with_float_type(dh.dtype(), [&]<class T>(T) {
     with_width(width_of(d, {&x, &weight, &dh, &dx}),
                [&]<int kWidth>(std::integral_constant<int, kWidth>) {
@@ -146,18 +154,9 @@ void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                         data_of<float>(x), data_of<float>(weight), data_of<float>(statistics),
                         data_of<T>(dh), data_of<float>(dx), d);
                });
-    if (weight_gradient.empty() || x.empty()) {
-      return;
+    if (!weight_gradient.empty()) {
+      add_weight_gradient<T>(stream, x, statistics, dh, weight_gradient);
     }
-    const std::int64_t parts = (x.rows() + kSumRows - 1) / kSumRows;
-    const Tensor sums(stream, {parts, d}, DType::kFloat32);
-    launch(
-        stream,
-        {.blocks = {blocks_for(d, kSumCols), static_cast<unsigned>(parts)}, .threads = {kSumCols}},
-        weight_parts_kernel<T>, data_of<float>(x), data_of<float>(statistics), data_of<T>(dh),
-        data_of<float>(sums), x.rows(), d);
-    launch(stream, thread_each(d), add_parts_kernel, data_of<float>(sums), parts, d,
-           data_of<float>(weight_gradient));
   });
 }
 

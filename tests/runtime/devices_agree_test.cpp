@@ -84,7 +84,7 @@ void for_both_dtypes(const std::function<void(DType)>& body) {
 
 TEST(DevicesAgree, LayerNorm) {
   for_both_dtypes([](DType dtype) {
-    for (const std::int64_t d : {256, 1030, 2304}) {
+    for (const std::int64_t d : {256, 1030, 1100, 2304, 6148}) {
       expect_agreement(tolerance_of(dtype), [&](Stream& stream) {
         const Tensor x = normal_tensor(stream, {150, d}, kFp32, "x");
         const Tensor weight = normal_tensor(stream, {d}, kFp32, "weight");
