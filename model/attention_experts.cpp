@@ -235,11 +235,12 @@ void AttentionExperts::backward(Stream& stream, const AttentionPart& part, const
   for (const AttentionSliceSaved::OfRun& own : saved.runs) {
     const Tensor& rows = own.attention.rows;
     const Tensor dy_rows = sparse_ ? gathered(stream, dy, rows) : dy;
-    const Tensor d_out = project_backward(stream, own, dy_rows, d_gates);
+    Tensor d_out = project_backward(stream, own, dy_rows, d_gates);
     const Tensor dx = sparse_ ? zeros(stream, {rows.rows(), dh.cols()}) : dh;
     const KeysValues& kv = shared_ ? saved.shared_kv : own.kv;
     KeysValues gradient;
     const Tensor dq = attend_backward(stream, sequences, kv, own.attention, d_out, gradient);
+    d_out = Tensor();  // memory for what comes
     project_inputs_backward(stream, sequences, rope_table, saved.h, own, dq, gradient, dh, dx);
     if (sparse_) {
       scatter_add_rows(stream, dx, rows, dh);
