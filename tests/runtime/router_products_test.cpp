@@ -87,6 +87,31 @@ TEST(RouterProducts, ReadRowsThatBeginAnywhere) {
   expect_near(values_of(stream, part), values_of(stream, whole.slice(3, 9)), 1e-6);
 }
 
+// So many that a GPU's block adds up more rows than it has slopes of at once.
+TEST(RouterProducts, AddUpTheWeightsGradientOverManyRows) {
+  constexpr std::int64_t kN = 17000;
+  constexpr std::int64_t kD = 260;
+  constexpr std::int64_t kExperts = 64;
+  Device device;
+  Stream& stream = device.stream;
+  const Tensor h = normal_tensor(stream, {kN, kD}, DType::kBFloat16, "h");
+  const Tensor d_logits = normal_tensor(stream, {kN, kExperts}, DType::kFloat32, "d_logits");
+  const Tensor dw(stream, {kExperts, kD}, DType::kFloat32);
+  fill(stream, dw, 1.0F);
+  router_weight_gradient(stream, d_logits, h, dw);
+  const std::vector<double> rows = values_of(stream, h);
+  const std::vector<double> slopes = values_of(stream, d_logits);
+  std::vector<double> expected(kExperts * kD, 1.0);
+  for (std::int64_t row = 0; row < kN; ++row) {
+    for (std::int64_t e = 0; e < kExperts; ++e) {
+      for (std::int64_t i = 0; i < kD; ++i) {
+        expected[e * kD + i] += slopes[row * kExperts + e] * rows[row * kD + i];
+      }
+    }
+  }
+  expect_near(values_of(stream, dw), expected, 2e-4);
+}
+
 // On a GPU: in whatever order its blocks run.
 TEST(RouterProducts, GiveTheSameBitsWhateverTheThreads) {
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
