@@ -65,7 +65,9 @@ class Communicator {
   bool can_be_recorded() const { return backend_->can_be_recorded(); }
   TransferClock& clock() const { return *clock_; }
 
-  /// Point-to-point transfers, as Exchange::start promises them; of any size.
+  /// Point-to-point transfers, as Exchange::start promises them; of any size. All ranks start what
+  /// they do with one another in the same order, on whichever communicators: NCCL may hold a later
+  /// operation up until an earlier one is over.
   [[nodiscard]] Pending transfer(Stream& stream, std::vector<Transfer> sends,
                                  std::vector<Transfer> receives);
   /// BEFORE: values of this rank.  AFTER: their sums over ranks, added in rank order, so that every

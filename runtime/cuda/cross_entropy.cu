@@ -6,30 +6,49 @@
 namespace bam::cuda {
 namespace {
 
-// What logsumexp of some values is made of; two of them are joined by `join`.
+// e^x, to the last bit but two where the gradient is fp32. What is rounded to bf16 needs no such
+// care, and with it the kernel would take longer than its memory.
+template <class T>
+__device__ float exponential(float x);
+template <>
+__device__ inline float exponential<float>(float x) {
+  return expf(x);
+}
+template <>
+__device__ inline float exponential<bfloat16>(float x) {
+  return __expf(x);
+}
+
+// What logsumexp of some values is made of.
+template <class T>
 struct Exponentials {
   float largest = kNegativeInfinity;
   float sum = 0;  // of e^(value - largest)
 
-  __device__ void take(float value) {
-    if (value > largest) {
-      sum = sum * expf(largest - value) + 1.0F;
-      largest = value;
-    } else {
-      sum += value == largest ? 1.0F : expf(value - largest);
+  template <int kWidth>
+  __device__ void take(const Pack<float, kWidth>& values) {
+    float most = largest;
+    for (int j = 0; j < kWidth; ++j) {
+      most = values.at[j] > most ? values.at[j] : most;
+    }
+    if (most > largest) {
+      sum *= exponential<T>(largest - most);
+      largest = most;
+    }
+    const float base = most == kNegativeInfinity ? 0.0F : most;
+    for (int j = 0; j < kWidth; ++j) {
+      sum += exponential<T>(values.at[j] - base);
     }
   }
 };
 
 // logsumexp of a row, in one pass over it; all threads of the block get it.
-template <int kWidth>
+template <class T, int kWidth>
 __device__ float log_sum_of(const float* row, std::int64_t size) {
-  Exponentials own;
+  Exponentials<T> own;
+#pragma unroll 4
   for (std::int64_t i = threadIdx.x * kWidth; i < size; i += blockDim.x * kWidth) {
-    const auto values = load<kWidth>(row + i);
-    for (int j = 0; j < kWidth; ++j) {
-      own.take(values.at[j]);
-    }
+    own.take(load<kWidth>(row + i));
   }
   const float largest = block_reduce(own.largest, Largest(), kNegativeInfinity);
   const float share = own.sum == 0 ? 0.0F : own.sum * expf(own.largest - largest);
@@ -45,7 +64,7 @@ __global__ void cross_entropy_kernel(const float* logits, const std::int32_t* ta
   const float* values = logits + row * size;
   const std::int32_t target = targets[row];
   const bool is_scored = target != kNotScored && is_below(target, size, Fault::kTarget, fault);
-  const float log_sum = is_scored ? log_sum_of<kWidth>(values, size) : 0.0F;
+  const float log_sum = is_scored ? log_sum_of<T, kWidth>(values, size) : 0.0F;
   if (threadIdx.x == 0) {
     losses[row] = is_scored ? log_sum - values[target] : 0.0F;
   }
@@ -53,11 +72,12 @@ __global__ void cross_entropy_kernel(const float* logits, const std::int32_t* ta
     return;
   }
   __syncthreads();
+#pragma unroll 4
   for (std::int64_t i = threadIdx.x * kWidth; i < size; i += blockDim.x * kWidth) {
     const auto in = load<kWidth>(values + i);
     Pack<T, kWidth> out;
     for (int j = 0; j < kWidth; ++j) {
-      const float share = is_scored ? expf(in.at[j] - log_sum) : 0.0F;
+      const float share = is_scored ? exponential<T>(in.at[j] - log_sum) : 0.0F;
       out.at[j] = rounded<T>(scale * (share - (i + j == target ? 1.0F : 0.0F)));
     }
     store(out, d_logits + row * size + i);

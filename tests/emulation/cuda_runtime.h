@@ -229,6 +229,7 @@ inline unsigned __match_any_sync(unsigned, int value) {
 }
 
 inline float __fdividef(float a, float b) { return std::fabs(b) < 0x1p126F ? a / b : 0.0F; }
+inline float __expf(float x) { return std::exp(x); }
 inline int __popc(unsigned word) { return std::popcount(word); }
 inline float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }
 inline unsigned __float_as_uint(float value) { return std::bit_cast<unsigned>(value); }
