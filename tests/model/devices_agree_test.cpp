@@ -23,10 +23,16 @@ std::vector<Case> cases() {
   const FfnMixture top1{.experts = 4, .top_k = 1, .balance_loss = 0.1, .z_loss = 0.05};
   const FfnMixture top2{
       .experts = 4, .top_k = 2, .renormalise = true, .balance_loss = 0.1, .z_loss = 0.05};
+  const FfnMixture all{.experts = 2, .top_k = 2, .balance_loss = 0.1, .z_loss = 0.05};
+  ModelConfig wide_heads = small_mixture(attention(kSoft, kPerExpert, 1), all);
+  wide_heads.d_model = 64;  // heads of 16, as cuDNN takes them
   return {{"dense", small_dense()},
           {"btx", small_mixture(std::nullopt, top2)},
           {"expert_kv", small_mixture(attention(kSoft, kPerExpert, 1), top1)},
           {"shared_kv", small_mixture(attention(kSoft, kShared, 1), top2)},
+          {"expert_kv_all_ffns", small_mixture(attention(kSoft, kPerExpert, 1), all)},
+          {"shared_kv_all_ffns", small_mixture(attention(kSoft, kShared, 1), all)},
+          {"wide_heads", wide_heads},
           {"uniform", small_mixture(attention(kUniform, kPerExpert, 1), top1)},
           {"top2_attention", small_mixture(attention(kTopK, kPerExpert, 2), top1)}};
 }
