@@ -42,28 +42,28 @@ Tensor Block::forward(Stream& stream, const MicroBatch& micro, const Tensor& rop
 
 void Block::backward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table,
                      const Tensor& x, const BlockSaved& saved, const AuxiliarySlopes& auxiliary,
-                     const Tensor& dx) const {
-  const Tensor dy = as_dtype(stream, dx, activations_);
+                     const Tensor& dx, const Tensor& low) const {
   const Tensor dh(stream, x.shape(), DType::kFloat32);
   const Tensor d_gates = attention_.gate_gradients(stream, x.rows());
 
   AttentionFlight attention;
   FfnFlight ffn;
   const Tensor d_chosen = ffn_.start_backward(stream, saved.ffn, dx, ffn);
-  attention_.start_backward(stream, micro, saved.attention, dy, attention);
+  attention_.start_backward(stream, micro, saved.attention, low, attention);
   if (ffn_.is_dense()) {
-    ffn_.dense_backward(stream, saved.ffn, dy, dh);
+    ffn_.dense_backward(stream, saved.ffn, low, dh);
   } else {
     fill_zero(stream, dh);
   }
-  attention_.own_backward(stream, micro, rope_table, saved.attention, dy, dh, d_gates);
+  attention_.own_backward(stream, micro, rope_table, saved.attention, low, dh, d_gates);
   attention_.others_backward(stream, micro, rope_table, saved.attention, attention);
   ffn_.arrivals_backward(stream, saved.ffn, ffn);
   ffn_.own_backward(stream, saved.ffn, ffn);
   const double attention_z = attention_z_loss_ * auxiliary.per_row;
   attention_.finish_backward(stream, micro, saved.attention, attention_z, attention, dh, d_gates);
   ffn_.finish_backward(stream, saved.h, saved.ffn, d_chosen, auxiliary, ffn, dh);
-  layer_norm_backward(stream, x, norm_.value, saved.statistics, dh, dx, norm_.gradient);
+  layer_norm_backward(stream, x, norm_.value, saved.statistics, dh, dx, norm_.gradient,
+                      low.dtype() == DType::kBFloat16 ? low : Tensor());
 }
 
 }  // namespace bam

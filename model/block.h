@@ -26,9 +26,11 @@ class Block {
   Tensor forward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table, const Tensor& x,
                  BlockSaved& saved, LayerCache* cache = nullptr) const;
   /// dx (n, d_model) fp32 holds dy and receives the gradient of x: through the residual (already
-  /// there) and through the block.
+  /// there) and through the block. `low`: dx in the activations' dtype before and after; dx itself
+  /// where that is fp32.
   void backward(Stream& stream, const MicroBatch& micro, const Tensor& rope_table, const Tensor& x,
-                const BlockSaved& saved, const AuxiliarySlopes& auxiliary, const Tensor& dx) const;
+                const BlockSaved& saved, const AuxiliarySlopes& auxiliary, const Tensor& dx,
+                const Tensor& low) const;
 
  private:
   double norm_epsilon_;

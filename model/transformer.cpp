@@ -204,17 +204,20 @@ void Transformer::backward(Stream& stream, const Batch& batch, Saved& saved,
                            const std::vector<BalanceTerm>& balance,
                            const std::function<void(int)>& after_layer) const {
   set_balance_slopes(stream, balance, saved);
+  const bool is_low = options_.precision == Precision::kBFloat16;
   Tensor dx;
+  Tensor low;  // dx as the products take it
   saved.recording.run(stream, [&] {
     const Parameter& norm = store_.at("final_norm");
     dx = Tensor(stream, saved.d_hidden.shape(), DType::kFloat32);
+    low = is_low ? Tensor(stream, dx.shape(), DType::kBFloat16) : dx;
     fill_zero(stream, dx);
     layer_norm_backward(stream, saved.last, norm.value, saved.final_statistics, saved.d_hidden, dx,
-                        norm.gradient);
+                        norm.gradient, is_low ? low : Tensor());
   });
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     stream.heartbeat().at_layer(static_cast<int>(i));
-    saved.recording.run(stream, [&] { layer_backward(stream, i, balance.at(i), dx, saved); });
+    saved.recording.run(stream, [&] { layer_backward(stream, i, balance.at(i), dx, low, saved); });
     after_layer(static_cast<int>(i));
   }
   const Parameter& table = store_.at("embedding");
@@ -243,7 +246,7 @@ void Transformer::set_balance_slopes(Stream& stream, const std::vector<BalanceTe
 }
 
 void Transformer::layer_backward(Stream& stream, std::size_t layer, const BalanceTerm& balance,
-                                 const Tensor& dx, Saved& saved) const {
+                                 const Tensor& dx, const Tensor& low, Saved& saved) const {
   std::optional<BlockSaved>& kept = saved.blocks[layer];
   if (!kept) {
     kept.emplace();
@@ -254,7 +257,7 @@ void Transformer::layer_backward(Stream& stream, std::size_t layer, const Balanc
       .balance = config_.mixture ? saved.balance_slopes.slice(row, row + 1) : Tensor(),
       .per_row = balance.share / balance.rows};
   blocks_[layer].backward(stream, saved.micro, saved.rope_table, saved.inputs[layer], *kept,
-                          auxiliary, dx);
+                          auxiliary, dx, low);
   kept.reset();
   saved.inputs[layer] = Tensor();
 }

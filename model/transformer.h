@@ -88,7 +88,7 @@ class Transformer {
   void set_balance_slopes(Stream& stream, const std::vector<BalanceTerm>& balance,
                           Saved& saved) const;
   void layer_backward(Stream& stream, std::size_t layer, const BalanceTerm& balance,
-                      const Tensor& dx, Saved& saved) const;
+                      const Tensor& dx, const Tensor& low, Saved& saved) const;
 
   ModelConfig config_;
   TransformerOptions options_;

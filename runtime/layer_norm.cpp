@@ -28,7 +28,7 @@ void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double ep
 
 void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                          const Tensor& statistics, const Tensor& dh, const Tensor& dx,
-                         const Tensor& weight_gradient) {
+                         const Tensor& weight_gradient, const Tensor& low) {
   const Traced traced(stream, Activity::kRows, "layer_norm_backward");
   check_norm(x, weight, dh, statistics);
   check(dx.dtype() == DType::kFloat32 && dx.shape() == x.shape(), "layer norm dx ",
@@ -37,7 +37,10 @@ void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
             (weight_gradient.dtype() == DType::kFloat32 && weight_gradient.elements() == x.cols()),
         "layer norm weight gradient ", text_of(weight_gradient.shape()), " for ",
         text_of(x.shape()));
-  kernels_of(stream).layer_norm_backward(stream, x, weight, statistics, dh, dx, weight_gradient);
+  check(low.empty() || (low.dtype() == DType::kBFloat16 && low.shape() == x.shape()),
+        "layer norm dx ", text_of(low.shape()), " in low precision for ", text_of(x.shape()));
+  kernels_of(stream).layer_norm_backward(stream, x, weight, statistics, dh, dx, weight_gradient,
+                                         low);
 }
 
 }  // namespace bam

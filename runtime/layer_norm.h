@@ -12,9 +12,10 @@ void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double ep
 
 /// dx (n, d) fp32 += gradient through the norm; weight_gradient (d) fp32 += its weight's, unless it is
 /// empty (a frozen weight). dh (n, d) fp32 or bf16. The weight's sum runs over rows in a fixed order
-/// whatever the threads.
+/// whatever the threads. `low` (n, d) bf16, unless it is empty, receives the new dx once more, for
+/// products.
 void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                          const Tensor& statistics, const Tensor& dh, const Tensor& dx,
-                         const Tensor& weight_gradient);
+                         const Tensor& weight_gradient, const Tensor& low = {});
 
 }  // namespace bam

@@ -33,7 +33,7 @@ void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double ep
                 const Tensor& h, const Tensor& statistics);
 void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                          const Tensor& statistics, const Tensor& dh, const Tensor& dx,
-                         const Tensor& weight_gradient);
+                         const Tensor& weight_gradient, const Tensor& low);
 
 void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor& table,
           Rotation rotation);
@@ -95,8 +95,8 @@ void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& 
                            const Tensor& gates, const Tensor& d_sum, const Tensor& d_answers,
                            const Tensor& d_gates);
 void weigh(Stream& stream, const GatedBlock& from, const Tensor& weighted);
-void weigh_backward(Stream& stream, const GatedBlock& from, const Tensor& u,
-                    const Tensor& weighted, const Tensor& d_gates, const Tensor& d_outputs);
+void weigh_backward(Stream& stream, const GatedBlock& from, const Tensor& u, const Tensor& weighted,
+                    const Tensor& d_gates, const Tensor& d_outputs);
 void routing_numbers(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
                      const Tensor& choices, std::int64_t pairs, const Tensor& numbers);
 

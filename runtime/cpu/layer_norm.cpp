@@ -82,7 +82,7 @@ void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double ep
 
 void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                          const Tensor& statistics, const Tensor& dh, const Tensor& dx,
-                         const Tensor& weight_gradient) {
+                         const Tensor& weight_gradient, const Tensor& low) {
   const std::int64_t d = x.cols();
   const std::int64_t parts = (x.rows() + kSumRows - 1) / kSumRows;
   const Tensor sums(stream, {parts, d}, DType::kFloat32);
@@ -100,6 +100,9 @@ void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
   });
   for (std::int64_t part = 0; !weight_gradient.empty() && part < parts; ++part) {
     add_scaled(1.0F, sums.data<float>() + part * d, weight_gradient.data<float>(), d);
+  }
+  if (!low.empty()) {
+    cpu::copy(stream, dx, low);
   }
 }
 

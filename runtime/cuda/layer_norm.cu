@@ -142,10 +142,10 @@ void layer_norm(Stream& stream, const Tensor& x, const Tensor& weight, double ep
 
 void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                          const Tensor& statistics, const Tensor& dh, const Tensor& dx,
-                         const Tensor& weight_gradient) {
+                         const Tensor& weight_gradient, const Tensor& low) {
   const std::int64_t d = x.cols();
-  if (fits_in_registers(d, {&x, &weight, &dh, &dx})) {
-    return layer_norm_rows_backward(stream, x, weight, statistics, dh, dx, weight_gradient);
+  if (fits_in_registers(d, {&x, &weight, &dh, &dx, &low})) {
+    return layer_norm_rows_backward(stream, x, weight, statistics, dh, dx, weight_gradient, low);
   }
   with_float_type(dh.dtype(), [&]<class T>(T) {
     with_width(width_of(d, {&x, &weight, &dh, &dx}),
@@ -158,6 +158,9 @@ void layer_norm_backward(Stream& stream, const Tensor& x, const Tensor& weight,
       add_weight_gradient<T>(stream, x, statistics, dh, weight_gradient);
     }
   });
+  if (!low.empty()) {
+    cuda::copy(stream, dx, low);
+  }
 }
 
 }  // namespace bam::cuda

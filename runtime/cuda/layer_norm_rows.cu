@@ -44,6 +44,18 @@ __device__ void write_part(const RowPart<T, kPacks>& part, T* row, int d) {
   }
 }
 
+template <int kPacks>
+__device__ RowPart<bfloat16, kPacks> rounded_part(const RowPart<float, kPacks>& part) {
+  RowPart<bfloat16, kPacks> out;
+#pragma unroll
+  for (int k = 0; k < kPacks; ++k) {
+    for (int j = 0; j < kWide; ++j) {
+      out.at[k].at[j] = rounded<bfloat16>(part.at[k].at[j]);
+    }
+  }
+  return out;
+}
+
 // Every thread gets the block's sums, the same bits. Calls take turns, 0 and 1: what one left in
 // shared memory has been read once all have come to the barrier of the next.
 template <int kCount>
@@ -137,13 +149,13 @@ __device__ Ahead<T, kPacks> read_ahead(const float* x, const T* dh, const float*
 }
 
 // With y = (x - mean) r and g = dh weight: dx += r (g - mean(g) - y mean(g y)). The weight's
-// gradient of the block's rows goes to the block's row of `sums`, which is null where none is
-// wanted.
+// gradient of the block's rows goes to the block's row of `sums`, and dx once more to `low`; either
+// is null where it is not wanted.
 template <class T, int kPacks>
 __global__ void __launch_bounds__(kMostThreads)
     gradient_rows_kernel(const float* x, const float* weight, const float* statistics, const T* dh,
-                         float* dx, float* sums, std::int64_t rows, std::int64_t block_rows,
-                         int d) {
+                         float* dx, float* sums, bfloat16* low, std::int64_t rows,
+                         std::int64_t block_rows, int d) {
   const Walk walk(rows, block_rows);
   const auto factors = read_part<kPacks>(weight, d);
   RowPart<float, kPacks> weight_gradient = {};
@@ -178,6 +190,9 @@ __global__ void __launch_bounds__(kMostThreads)
       }
     }
     write_part(out, dx + row * d, d);
+    if (low != nullptr) {
+      write_part(rounded_part(out), low + row * d, d);
+    }
   }
   if (sums != nullptr) {
     write_part(weight_gradient, sums + static_cast<std::int64_t>(blockIdx.x) * d, d);
@@ -245,16 +260,17 @@ void layer_norm_rows(Stream& stream, const Tensor& x, const Tensor& weight, doub
 
 void layer_norm_rows_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                               const Tensor& statistics, const Tensor& dh, const Tensor& dx,
-                              const Tensor& weight_gradient) {
+                              const Tensor& weight_gradient, const Tensor& low) {
   const Plan plan = plan_of(x.rows(), x.cols(), kBackwardPacks);
   const Tensor sums =
       weight_gradient.empty() ? Tensor() : Tensor(stream, {plan.blocks, x.cols()}, DType::kFloat32);
+  bfloat16* const once_more = low.empty() ? nullptr : data_of<bfloat16>(low);
   with_float_type(dh.dtype(), [&]<class T>(T) {
     with_packs(plan, [&]<int kPacks>(std::integral_constant<int, kPacks>) {
       launch(stream, {.blocks = {plan.blocks}, .threads = {plan.threads}},
              gradient_rows_kernel<T, kPacks>, data_of<float>(x), data_of<float>(weight),
              data_of<float>(statistics), data_of<T>(dh), data_of<float>(dx), data_of<float>(sums),
-             x.rows(), plan.block_rows, x.cols());
+             once_more, x.rows(), plan.block_rows, x.cols());
     });
   });
   if (!weight_gradient.empty()) {

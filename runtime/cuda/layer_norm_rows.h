@@ -16,6 +16,6 @@ void layer_norm_rows(Stream& stream, const Tensor& x, const Tensor& weight, doub
                      const Tensor& h, const Tensor& statistics);
 void layer_norm_rows_backward(Stream& stream, const Tensor& x, const Tensor& weight,
                               const Tensor& statistics, const Tensor& dh, const Tensor& dx,
-                              const Tensor& weight_gradient);
+                              const Tensor& weight_gradient, const Tensor& low);
 
 }  // namespace bam::cuda

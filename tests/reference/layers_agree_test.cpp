@@ -154,7 +154,8 @@ LayerPass LayersAgree::block(const Tensor& x) {
   BlockSaved saved;
   LayerPass pass{layer.forward(stream(), micro_, table_, x, saved), zeros(stream(), x.shape())};
   add(stream(), dy_, pass.dx);
-  layer.backward(stream(), micro_, table_, x, saved, auxiliary(saved.ffn.router), pass.dx);
+  layer.backward(stream(), micro_, table_, x, saved, auxiliary(saved.ffn.router), pass.dx,
+                 pass.dx);
   return pass;
 }
 

@@ -112,6 +112,25 @@ TEST(LayerNormBackward, GivesTheSameBitsWhateverTheThreadsAndSkipsFrozenWeights)
   EXPECT_TRUE(run(Tensor()) == dx);
 }
 
+TEST(LayerNorm, GivesItsInputsGradientInBfloat16Too) {
+  for (const std::int64_t d : {48, 1030, 6148}) {
+    Device device;
+    Stream& stream = device.stream;
+    const Tensor x = normal_tensor(stream, {5, d}, DType::kFloat32, "x");
+    const Tensor weight = normal_tensor(stream, {d}, DType::kFloat32, "weight");
+    const Tensor dh = normal_tensor(stream, {5, d}, DType::kFloat32, "dh");
+    const Tensor dx = normal_tensor(stream, {5, d}, DType::kFloat32, "dx");
+    const Tensor h(stream, {5, d}, DType::kFloat32);
+    const Tensor statistics(stream, {5, 2}, DType::kFloat32);
+    layer_norm(stream, x, weight, 1e-5, h, statistics);
+    const Tensor low(stream, {5, d}, DType::kBFloat16);
+    layer_norm_backward(stream, x, weight, statistics, dh, dx, Tensor(), low);
+    const Tensor expected(stream, {5, d}, DType::kBFloat16);
+    copy(stream, dx, expected);
+    EXPECT_EQ(values_of(stream, low), values_of(stream, expected)) << d;
+  }
+}
+
 TEST(Rope, TurnsPairsByTheirAngleAndBack) {
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     Device device;
