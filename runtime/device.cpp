@@ -1,6 +1,7 @@
 #include "runtime/device.h"
 
 #include "runtime/cuda/device.h"
+#include "runtime/stream.h"
 
 namespace bam {
 
@@ -13,6 +14,12 @@ std::string obstacle_to(DeviceKind kind) {
 std::string obstacle_to_cudnn() { return cuda::obstacle_to_cudnn(); }
 
 std::string refusal_of_cudnn(Stream& stream) { return cuda::refusal_of_cudnn(stream); }
+
+void set_deterministic(Stream& stream, bool is_deterministic) {
+  if (stream.device() == DeviceKind::kCuda) {
+    cuda::set_deterministic(stream, is_deterministic);
+  }
+}
 
 int gpu_count() { return cuda::device_count(); }
 

@@ -13,6 +13,7 @@ std::string obstacle() { return "built without CUDA"; }
 
 std::string obstacle_to_cudnn() { return obstacle(); }
 std::string refusal_of_cudnn(Stream& /*stream*/) { return obstacle(); }
+void set_deterministic(Stream& /*stream*/, bool /*is_deterministic*/) { refuse(); }
 
 int device_count() { return 0; }
 void use_device(int /*index*/) { refuse(); }

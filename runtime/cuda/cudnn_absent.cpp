@@ -8,6 +8,7 @@ namespace bam::cuda {
 
 std::string obstacle_to_cudnn() { return "built without cuDNN's header"; }
 std::string refusal_of_cudnn(Stream& /*stream*/) { return obstacle_to_cudnn(); }
+void set_deterministic(Stream& /*stream*/, bool /*is_deterministic*/) {}
 
 class FlashAttention::Session {};
 

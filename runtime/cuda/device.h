@@ -28,6 +28,8 @@ std::string obstacle();
 /// it did so on a stream, where it should not have had to.
 std::string obstacle_to_cudnn();
 std::string refusal_of_cudnn(Stream& stream);
+/// See runtime/device.h; of a GPU's stream.
+void set_deterministic(Stream& stream, bool is_deterministic);
 
 /// GPUs that this process sees.
 int device_count();

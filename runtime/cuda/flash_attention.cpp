@@ -136,6 +136,10 @@ std::string obstacle_to_cudnn() {
 
 std::string refusal_of_cudnn(Stream& stream) { return stream.queue().flash_attention().refusal(); }
 
+void set_deterministic(Stream& stream, bool is_deterministic) {
+  stream.queue().flash_attention().set_deterministic(is_deterministic);
+}
+
 class FlashAttention::Session {
  public:
   explicit Session(cudaStream_t stream) {
@@ -245,7 +249,9 @@ bool FlashAttention::backward(Stream& stream, const AttentionShape& shape, const
       session(stream) == nullptr) {
     return false;
   }
-  const std::vector<FlashPart> parts = flash_backward_parts(shape, workspace_bytes_);
+  const std::vector<FlashPart> parts = is_deterministic_
+                                           ? flash_backward_parts(shape, workspace_bytes_)
+                                           : flash_backward_parts_in_any_order(shape);
   refusal_ = session_->obstacle_to(parts);
   if (!refusal_.empty()) {
     return false;
@@ -253,6 +259,7 @@ bool FlashAttention::backward(Stream& stream, const AttentionShape& shape, const
   const DocumentPlaces documents(stream, shape, query_rows, document_starts, parts);
   const bool is_shared = has_documents(shape) && shape.heads != shape.kv_heads;
   const Shape of_heads = is_shared ? q.shape() : Shape{0};
+  const Shape of_sums = is_deterministic_ ? Shape{0} : q.shape();
   session_->run(stream, shape, parts, documents,
                 {{kQ, q},
                  {kK, k},
@@ -265,7 +272,8 @@ bool FlashAttention::backward(Stream& stream, const AttentionShape& shape, const
                  {kDV, dv},
                  {kShifts, Tensor(stream, log_sums.shape(), DType::kFloat32)},
                  {kDKOfHeads, Tensor(stream, of_heads, DType::kFloat32)},
-                 {kDVOfHeads, Tensor(stream, of_heads, DType::kFloat32)}});
+                 {kDVOfHeads, Tensor(stream, of_heads, DType::kFloat32)},
+                 {kDQSums, Tensor(stream, of_sums, DType::kFloat32)}});
   return true;
 }
 

@@ -9,11 +9,12 @@ namespace bam::cuda {
 
 /// Attention by cuDNN's fused kernels, for what they can compute: bf16, every key row a query,
 /// heads of up to 128 in steps of 16, whole sequences or documents of which it is known how many
-/// there may be; on GPUs of compute capability 9, for which backward's sums are in a fixed order.
-/// Found when it is first used; what it leaves has kernels of our own (runtime/cuda/attention.cu).
+/// there may be; on GPUs of compute capability 9, for which backward's sums can be in a fixed
+/// order. Found when it is first used; what it leaves has kernels of our own
+/// (runtime/cuda/attention.cu).
 ///
 /// What computes a call depends on the shape and on whether there are documents, never on how many:
-/// the same sequences give the same bits in any batch, recorded or not.
+/// the same sequences give the same bits in any batch, recorded or not, if it is deterministic.
 class FlashAttention {
  public:
   /// What backward may work in, but for four sequences' or documents' gradients of scores.
@@ -23,6 +24,10 @@ class FlashAttention {
   ~FlashAttention();
   FlashAttention(const FlashAttention&) = delete;
   FlashAttention& operator=(const FlashAttention&) = delete;
+
+  /// Whether backward adds up in a fixed order, as at first; if not, it is faster, and its last
+  /// bits are others every time.
+  void set_deterministic(bool is_deterministic) { is_deterministic_ = is_deterministic; }
 
   /// As attention promises; returns whether it did it. Where it did not, nothing has been written.
   bool forward(Stream& stream, const AttentionShape& shape, const Tensor& q, const Tensor& k,
@@ -47,6 +52,7 @@ class FlashAttention {
   Session* session(Stream& stream);
 
   std::int64_t workspace_bytes_;
+  bool is_deterministic_ = true;
   std::unique_ptr<Session> session_;
   std::string refusal_;
 };

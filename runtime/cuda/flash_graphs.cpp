@@ -13,6 +13,9 @@ constexpr cudnnDataType_t kFp32 = CUDNN_DATA_FLOAT;
 class FlashGraph {
  public:
   FlashGraph(const Cudnn& cudnn, const FlashShape& shape) : graph(cudnn), shape_(shape) {
+    if (shape.is_in_any_order) {
+      graph.allow_any_order();
+    }
     if (shape.is_ragged) {
       lengths_ = graph.tensor(kLengths, column(shape.sequences), CUDNN_DATA_INT32);
       query_edges_ = edges(kQueryEdges);
@@ -65,6 +68,17 @@ class FlashGraph {
                             : graph.between(by_heads(shape_.head_dim), kBf16);
     multiply_to_rows(turned_scores, b, each);
     graph.reduce(CUDNN_REDUCE_TENSOR_ADD, each, keys(name));
+  }
+
+  void multiply_to_query_gradient(Tensor scores_in, Tensor k) {
+    if (!shape_.is_in_any_order) {
+      multiply_to_rows(scores_in, k, queries(kDQ));
+      return;
+    }
+    const Layout layout = shape_.is_ragged ? rows(shape_.heads) : by_heads(shape_.head_dim);
+    const Tensor sums = graph.tensor(kDQSums, layout, kFp32, query_edges_);
+    multiply_to_rows(scores_in, k, sums);
+    math(CUDNN_POINTWISE_IDENTITY, sums, kNone, queries(kDQ));
   }
 
   Tensor scaled_scores(Tensor q, Tensor turned_k) {
@@ -185,7 +199,7 @@ OperationGraph backward_graph(const Cudnn& cudnn, const FlashShape& shape) {
 
   const Tensor k = f.keys_between();
   f.graph.reshape(turned_k, k);
-  f.multiply_to_rows(d_scores, k, f.queries(kDQ));
+  f.multiply_to_query_gradient(d_scores, k);
   return std::move(f.graph);
 }
 

@@ -48,6 +48,10 @@ std::vector<FlashPart> parts_of(const AttentionShape& shape, std::int64_t most, 
                               : whole_parts(shape, most, is_backward);
 }
 
+std::vector<FlashPart> parts_at_once(const AttentionShape& shape, bool is_backward) {
+  return parts_of(shape, std::max(shape.sequences, kDocumentsAtOnce), is_backward);
+}
+
 }  // namespace
 
 std::int64_t flash_backward_bytes_of_one(const AttentionShape& shape) {
@@ -55,13 +59,21 @@ std::int64_t flash_backward_bytes_of_one(const AttentionShape& shape) {
 }
 
 std::vector<FlashPart> flash_forward_parts(const AttentionShape& shape) {
-  return parts_of(shape, std::max(shape.sequences, kDocumentsAtOnce), false);
+  return parts_at_once(shape, false);
 }
 
 std::vector<FlashPart> flash_backward_parts(const AttentionShape& shape,
                                             std::int64_t workspace_bytes) {
   const std::int64_t most = workspace_bytes / flash_backward_bytes_of_one(shape);
   return parts_of(shape, std::max(kLeastAtOnce, most), true);
+}
+
+std::vector<FlashPart> flash_backward_parts_in_any_order(const AttentionShape& shape) {
+  std::vector<FlashPart> parts = parts_at_once(shape, true);
+  for (FlashPart& part : parts) {
+    part.shape.is_in_any_order = true;
+  }
+  return parts;
 }
 
 }  // namespace bam::cuda

@@ -27,5 +27,7 @@ std::int64_t flash_backward_bytes_of_one(const AttentionShape& shape);
 std::vector<FlashPart> flash_forward_parts(const AttentionShape& shape);
 std::vector<FlashPart> flash_backward_parts(const AttentionShape& shape,
                                             std::int64_t workspace_bytes);
+/// Backward that adds up in any order: all at once, as forward.
+std::vector<FlashPart> flash_backward_parts_in_any_order(const AttentionShape& shape);
 
 }  // namespace bam::cuda

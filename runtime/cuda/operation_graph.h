@@ -85,8 +85,11 @@ class OperationGraph {
   /// out = x seen with other sizes and strides, or another type.
   void reshape(Tensor x, Tensor out);
 
-  /// By an engine that gives the same bits every time. Throws Error with cuDNN's own words where it
-  /// takes no such graph.
+  /// Has engines serve too of which cuDNN notes that they do not give the same bits every time. Not
+  /// all that do not are noted: the graph's form has to see to it.
+  void allow_any_order() { any_order_ = true; }
+
+  /// Throws Error with cuDNN's own words where it has no engine for such a graph.
   CudnnPlan plan(const CudnnTarget& target) const;
 
  private:
@@ -104,6 +107,7 @@ class OperationGraph {
   CudnnObject plan_with(const CudnnObject& engine, const CudnnTarget& target) const;
 
   const Cudnn& cudnn_;
+  bool any_order_ = false;
   std::vector<CudnnObject> tensors_;
   std::vector<std::int64_t> names_;        // of those that have a place
   std::vector<CudnnObject> descriptions_;  // of operations; they are referred to

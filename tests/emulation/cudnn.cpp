@@ -255,11 +255,16 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor,
     return CUDNN_STATUS_SUCCESS;
   }
   if (name == CUDNN_ATTR_ENGINECFG_ENGINE) {
-    (*static_cast<Descriptor**>(values))->is_finished = true;
+    auto& engine = **static_cast<Descriptor**>(values);
+    engine.program = d.program;
+    engine.is_finished = true;
     return CUDNN_STATUS_SUCCESS;
   }
+  // Noted of what adds up in memory, although cuDNN 9.19 itself does not.
   if (name == CUDNN_ATTR_ENGINE_NUMERICAL_NOTE) {
-    return *count = 0, CUDNN_STATUS_SUCCESS;
+    *count = d.program.adds_in_memory() ? 1 : 0;
+    *static_cast<cudnnBackendNumericalNote_t*>(values) = CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC;
+    return CUDNN_STATUS_SUCCESS;
   }
   return refuse("an attribute that is not known");
 }

@@ -79,6 +79,8 @@ double reach(cudnnPointwiseMode_t mode, double x, double y) {
       return x * y;
     case CUDNN_POINTWISE_DIV:
       return x / y;
+    case CUDNN_POINTWISE_IDENTITY:
+      return x;
     case CUDNN_POINTWISE_EXP:
       return std::exp(x);
     case CUDNN_POINTWISE_LOG:
@@ -270,6 +272,14 @@ class Run {
 };
 
 }  // namespace
+
+bool GraphProgram::adds_in_memory() const {
+  return std::ranges::any_of(operations, [&](const GraphOperation& operation) {
+    const GraphTensor& out = tensors.at(operation.out);
+    return operation.kind == GraphOperation::kMultiply && !out.is_between &&
+           out.type == CUDNN_DATA_FLOAT;
+  });
+}
 
 void GraphProgram::run(const std::map<std::int64_t, void*>& memory,
                        const std::map<std::int64_t, float>& numbers) const {

@@ -40,6 +40,9 @@ struct GraphProgram {
   std::map<std::int64_t, GraphTensor> tensors;
   std::vector<GraphOperation> operations;
 
+  /// Whether a product is added up in memory, where many may add to it.
+  bool adds_in_memory() const;
+
   /// Does them one after the other, element by element: sums in double, what lies between in its
   /// tensor's type. Rows past a document's end are read as 0 and not written.
   void run(const std::map<std::int64_t, void*>& memory,

@@ -45,10 +45,19 @@ class CudnnPlans : public ::testing::TestWithParam<FlashShape> {
     device_->finish("a GPU");
   }
 
-  OperationGraph of_direction(bool is_backward) {
+  OperationGraph of_direction(bool is_backward, bool is_in_any_order = false) {
     FlashShape shape = GetParam();
     shape.is_backward = is_backward;
+    shape.is_in_any_order = is_in_any_order;
     return flash_graph(*cudnn_, shape);
+  }
+
+  // What heads that share keys add to these is kept for each of them, but where we give it room.
+  static std::int64_t bytes_of_heads() {
+    const FlashShape& shape = GetParam();
+    return shape.is_ragged || shape.heads == shape.kv_heads
+               ? 0
+               : 2 * 2 * shape.sequences * shape.length * shape.heads * shape.head_dim;
   }
 
   CudnnPlan plan_of(const OperationGraph& graph) {
@@ -66,14 +75,14 @@ TEST_P(CudnnPlans, AreMadeOfForwardWithLittleToWorkIn) {
 
 TEST_P(CudnnPlans, AreMadeOfBackwardWithTheScoresGradientsToWorkIn) {
   const CudnnPlan plan = plan_of(of_direction(true));
-  const FlashShape& shape = GetParam();
-  // What heads that share keys add to these is kept for each of them, but where we give it room.
-  const std::int64_t of_heads =
-      shape.is_ragged || shape.heads == shape.kv_heads
-          ? 0
-          : 2 * 2 * shape.sequences * shape.length * shape.heads * shape.head_dim;
   EXPECT_NEAR(static_cast<double>(plan.workspace_bytes()),
-              static_cast<double>(flash_backward_bytes(shape) + of_heads), 1 << 20);
+              static_cast<double>(flash_backward_bytes(GetParam()) + bytes_of_heads()), 1 << 20);
+}
+
+TEST_P(CudnnPlans, AreMadeOfBackwardInAnyOrderWithLittleToWorkIn) {
+  const CudnnPlan plan = plan_of(of_direction(true, true));
+  EXPECT_NEAR(static_cast<double>(plan.workspace_bytes()), static_cast<double>(bytes_of_heads()),
+              1 << 20);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, CudnnPlans,

@@ -314,12 +314,17 @@ Results attend(Stream& stream, const AttentionCase& c, DType dtype) {
   const Tensor log_sums = poisoned(stream, {m, c.shape.heads}, kFp32);
   attention(stream, c.shape, q, k, v, query_rows, document_starts, out, log_sums);
   const Tensor d_out = normal_tensor(stream, queries, dtype, "d_out");
-  const Tensor dq = poisoned(stream, queries, dtype);
-  const Tensor dk = poisoned(stream, keys, dtype);
-  const Tensor dv = poisoned(stream, keys, dtype);
-  attention_backward(stream, c.shape, q, k, v, query_rows, document_starts, out, log_sums, d_out,
-                     dq, dk, dv);
-  return results_of(stream, {out, log_sums, dq, dk, dv});
+  std::vector<Tensor> results = {out, log_sums};
+  for (const bool is_deterministic : {true, false}) {
+    set_deterministic(stream, is_deterministic);
+    const Tensor dq = poisoned(stream, queries, dtype);
+    const Tensor dk = poisoned(stream, keys, dtype);
+    const Tensor dv = poisoned(stream, keys, dtype);
+    attention_backward(stream, c.shape, q, k, v, query_rows, document_starts, out, log_sums, d_out,
+                       dq, dk, dv);
+    results.insert(results.end(), {dq, dk, dv});
+  }
+  return results_of(stream, results);
 }
 
 TEST(DevicesAgree, AttentionForwardAndBackward) {

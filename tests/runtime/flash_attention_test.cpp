@@ -91,6 +91,13 @@ class FlashAttention : public ::testing::Test {
     return problem.results();
   }
 
+  static void expect_all_near(const std::vector<std::vector<double>>& found,
+                              const std::vector<std::vector<double>>& expected) {
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      expect_near(found[i], expected[i], 0.02);
+    }
+  }
+
   static void expect_left(const AttentionShape& shape, DType dtype, std::int64_t queries) {
     cuda::FlashAttention flash;
     Problem problem(shape, dtype, queries);
@@ -119,11 +126,22 @@ TEST_F(FlashAttention, GivesTheSameInFewCallsAndInMany) {
     EXPECT_GT(cuda::flash_backward_parts(shape, kLittle).size(),
               cuda::flash_backward_parts(shape, cuda::FlashAttention::kWorkspaceBytes).size());
     const auto few = results_of(shape, kLittle);
-    const auto many = results_of(shape, cuda::FlashAttention::kWorkspaceBytes);
-    for (std::size_t i = 0; i < few.size(); ++i) {
-      for (std::size_t j = 0; j < few[i].size(); ++j) {
-        EXPECT_NEAR(few[i][j], many[i][j], 0.02 * (1 + std::abs(many[i][j])));
-      }
+    expect_all_near(few, results_of(shape, cuda::FlashAttention::kWorkspaceBytes));
+  }
+}
+
+// Twice, as what is added up in has to be empty at first.
+TEST_F(FlashAttention, AddsUpInAnyOrderToNearlyTheSame) {
+  EXPECT_EQ(cuda::flash_backward_parts_in_any_order(whole(7)).size(), 1);
+  for (const AttentionShape& shape : {kDocuments, whole(7)}) {
+    const auto in_order = results_of(shape, cuda::FlashAttention::kWorkspaceBytes);
+    cuda::FlashAttention flash;
+    flash.set_deterministic(false);
+    Problem problem(shape, DType::kBFloat16, shape.keys());
+    EXPECT_TRUE(problem.forward(flash)) << flash.refusal();
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_TRUE(problem.backward(flash)) << flash.refusal();
+      expect_all_near(problem.results(), in_order);
     }
   }
 }
@@ -136,7 +154,8 @@ TEST_F(FlashAttention, GivesTheSameBitsWithRoomForMoreDocuments) {
             results_of(roomy, cuda::FlashAttention::kWorkspaceBytes));
 }
 
-// Scores' gradients of one sequence of 2048 take 144 MiB with 18 heads, and of 4096 four times that.
+// Scores' gradients of one sequence of 2048 take 144 MiB with 18 heads, and of 4096 four times
+// that.
 TEST(FlashAttentionAtOnce, IsAsManyAsAreTakenTogether) {
   AttentionShape shape{.sequences = 4, .length = 2048, .heads = 18, .kv_heads = 6, .head_dim = 64};
   const auto at_once = [&](std::int64_t length, std::int64_t documents) {
