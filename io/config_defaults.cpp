@@ -72,6 +72,8 @@ proto::RunConfig with_defaults(proto::RunConfig config) {
   proto::ParallelConfig& parallel = *config.mutable_parallel();
   const ParallelConfig layout;
   parallel.set_overlap(parallel.has_overlap() ? parallel.overlap() : layout.overlap);
+  parallel.set_deterministic(parallel.has_deterministic() ? parallel.deterministic()
+                                                          : layout.deterministic);
   parallel.set_slices_per_peer(parallel.has_slices_per_peer() ? parallel.slices_per_peer()
                                                               : layout.slices_per_peer);
   if (parallel.has_replan()) {

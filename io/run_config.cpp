@@ -144,6 +144,7 @@ ParallelConfig parallel_of(const proto::ParallelConfig& in, const FieldCheck& fi
   out.placement = in.placement();
   out.expert_capacity_factor = capacity_factor_of(in, field);
   out.cuda_graphs = in.cuda_graphs();
+  out.deterministic = !in.has_deterministic() || in.deterministic();
   if (in.has_replan()) {
     out.replan = replan_of(in.replan(), field);
   }

@@ -68,6 +68,7 @@ struct ParallelConfig {
   std::optional<ReplanConfig> replan;
   double expert_capacity_factor = 0;  // 0: as many rows as chose the expert
   bool cuda_graphs = false;
+  bool deterministic = true;
 };
 
 struct CheckpointConfig {

@@ -34,7 +34,8 @@ TrainerOptions trainer_options(const RunConfig& config) {
           .counts_pairs = config.training.routing_trace_every > 0,
           .keep = config.training.recompute ? Keep::kInputsOnly : Keep::kAll,
           .expert_capacity_factor = config.parallel.expert_capacity_factor,
-          .cuda_graphs = config.parallel.cuda_graphs};
+          .cuda_graphs = config.parallel.cuda_graphs,
+          .deterministic = config.parallel.deterministic};
 }
 
 LearningRate learning_rate_of(const RunConfig& config) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/check.h"
+#include "runtime/device.h"
 #include "runtime/host.h"
 
 namespace bam {
@@ -29,6 +30,7 @@ Trainer::Parts::Parts(Stream& stream, Communicator& world, Layout& layout,
 Trainer::Trainer(Stream& stream, Communicator& world, Layout& layout, const ModelConfig& config,
                  Placement placement, const TrainerOptions& options)
     : stream_(stream), world_(world), layout_(layout), config_(config), options_(options) {
+  set_deterministic(stream, options.deterministic);
   place(std::move(placement));
   if (options.cuda_graphs) {
     const std::string obstacle =

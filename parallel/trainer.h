@@ -21,6 +21,7 @@ struct TrainerOptions {
   Keep keep = Keep::kAll;
   double expert_capacity_factor = 0;  // see StepOptions
   bool cuda_graphs = false;           // likewise; refused where they cannot be
+  bool deterministic = true;          // set on the stream, see runtime/device.h
 };
 
 /// What one rank needs to train its part of a model: weights and gradients, the exchange with the

@@ -22,8 +22,8 @@ std::string obstacle_to_cudnn();
 /// Why it did not compute on a GPU's stream what it should have; empty: nothing was left to others.
 std::string refusal_of_cudnn(Stream& stream);
 /// Whether all that is computed on the stream from now on has the same bits every time, as at
-/// first. If not, cuDNN may add attention's gradients up in any order, which is faster; on a CPU
-/// nothing changes.
+/// first. If not, cuDNN may add attention's gradients up in any order, for speed; on a CPU nothing
+/// changes.
 void set_deterministic(Stream& stream, bool is_deterministic);
 
 /// GPUs that this process sees.

@@ -25,8 +25,8 @@ class FlashAttention {
   FlashAttention(const FlashAttention&) = delete;
   FlashAttention& operator=(const FlashAttention&) = delete;
 
-  /// Whether backward adds up in a fixed order, as at first; if not, it is faster, and its last
-  /// bits are others every time.
+  /// Whether backward adds up in a fixed order, as at first; if not, its last bits are others every
+  /// time, for speed.
   void set_deterministic(bool is_deterministic) { is_deterministic_ = is_deterministic; }
 
   /// As attention promises; returns whether it did it. Where it did not, nothing has been written.

@@ -95,6 +95,16 @@ TEST(RunConfig, OverridesComeBeforeValidation) {
             (std::vector<Role>{Role::kAttentionRouter, Role::kFfnRouter}));
 }
 
+TEST(RunConfig, IsDeterministicUnlessItSaysOtherwise) {
+  proto::RunConfig config = tiny_run_config(kTinyMixture);
+  EXPECT_TRUE(config.parallel().deterministic());
+  EXPECT_TRUE(run_config_of(config, "a").parallel.deterministic);
+  config.mutable_parallel()->clear_deterministic();
+  EXPECT_TRUE(run_config_of(config, "a").parallel.deterministic);
+  config.mutable_parallel()->set_deterministic(false);
+  EXPECT_FALSE(run_config_of(with_defaults(config), "a").parallel.deterministic);
+}
+
 TEST(RunConfig, DefaultsWrittenOutChangeNothing) {
   const proto::RunConfig resolved = tiny_run_config(kTinyMixture);
   EXPECT_EQ(resolved.model().mixture().ffn().balance_loss(), 0.01);
