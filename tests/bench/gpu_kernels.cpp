@@ -79,9 +79,10 @@ void expert_lines(GpuTable& table, std::int64_t experts, std::int64_t hidden) {
   });
 }
 
-// Of sequences cut into so many documents each; whether cuDNN is asked for them.
+// Of sequences cut into so many documents each; whether cuDNN is asked for them. Where backward in
+// any order has a name, there is a line of it too.
 void attention_lines(GpuTable& table, const char* name, const char* backward_name, std::int64_t cut,
-                     bool is_known) {
+                     bool is_known, const char* any_order_name = nullptr) {
   const std::int64_t sequences = std::max<std::int64_t>(1, table.scaled(kTokens / kLength));
   const std::int64_t length = table.scaled(kTokens) / sequences / cut * cut;
   AttentionShape shape{sequences, length, 18, 6, 128};
@@ -106,9 +107,15 @@ void attention_lines(GpuTable& table, const char* name, const char* backward_nam
   const double count = 4.0 * pairs * static_cast<double>(kWidth);
   table.operations(name, count,
                    [&] { attention(stream, shape, q, k, v, places, documents, out, log_sums); });
-  table.operations(backward_name, 2.5 * count, [&] {
+  const auto backward = [&] {
     attention_backward(stream, shape, q, k, v, places, documents, out, log_sums, out, dq, dk, dv);
-  });
+  };
+  table.operations(backward_name, 2.5 * count, backward);
+  if (any_order_name != nullptr) {
+    set_deterministic(stream, false);
+    table.operations(any_order_name, 2.5 * count, backward);
+    set_deterministic(stream, true);
+  }
 }
 
 void norm_lines(GpuTable& table) {
@@ -209,8 +216,10 @@ void kernel_lines(GpuTable& table) {
   expert_lines(table, 16, kHidden);
   expert_lines(table, 64, kHidden / 8);
   if (table.stream().device() == DeviceKind::kCuda && obstacle_to_cudnn().empty()) {
-    attention_lines(table, "attention, cuDNN", "attention backward, cuDNN", 1, true);
-    attention_lines(table, "4 documents each, cuDNN", "4 documents backward, cuDNN", 4, true);
+    attention_lines(table, "attention, cuDNN", "attention backward, cuDNN", 1, true,
+                    "attention backward, cuDNN, any order");
+    attention_lines(table, "4 documents each, cuDNN", "4 documents backward, cuDNN", 4, true,
+                    "4 documents backward, cuDNN, any order");
     const std::string refusal = refusal_of_cudnn(table.stream());
     std::cout << (refusal.empty() ? "" : "cuDNN refused these: " + refusal + "\n") << std::flush;
   }

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kDrawn = std::int64_t{1} << 24;
 
 void line(const char* name, double seconds, double rate, double share, const char* unit) {
-  std::cout << std::left << std::setw(34) << name << std::right << std::fixed
+  std::cout << std::left << std::setw(42) << name << std::right << std::fixed
             << std::setprecision(3) << std::setw(11) << seconds * 1e3 << " ms" << std::setw(11)
             << std::setprecision(1) << rate << " " << unit << std::setw(7) << 100 * share << " %";
 }
