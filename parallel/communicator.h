@@ -66,8 +66,8 @@ class Communicator {
   TransferClock& clock() const { return *clock_; }
 
   /// Point-to-point transfers, as Exchange::start promises them; of any size. All ranks start what
-  /// they do with one another in the same order, on whichever communicators: NCCL may hold a later
-  /// operation up until an earlier one is over.
+  /// they do with one another in the same order, on whichever communicators: NCCL's first operation
+  /// between two ranks returns when both have started it.
   [[nodiscard]] Pending transfer(Stream& stream, std::vector<Transfer> sends,
                                  std::vector<Transfer> receives);
   /// BEFORE: values of this rank.  AFTER: their sums over ranks, added in rank order, so that every

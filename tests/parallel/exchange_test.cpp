@@ -65,8 +65,8 @@ TEST_F(ExchangeTest, CountsTheBytesItSends) {
 }
 
 // The partner starts its side only when it has heard that this rank's start has returned, so a
-// large transfer cannot be over by then. It hears by MPI itself: NCCL wants what all do started in
-// the same order everywhere.
+// large transfer cannot be over by then. It hears by MPI itself: NCCL's
+// operations are to be started in the same order everywhere.
 TEST_F(ExchangeTest, LeavesATransferInFlightWhenOverlapIsOn) {
   Communicator pair = world().split(world().rank() / 2, world().rank());
   if (pair.size() == 1) {
@@ -76,6 +76,10 @@ TEST_F(ExchangeTest, LeavesATransferInFlightWhenOverlapIsOn) {
   const bool is_first = pair.rank() == 0;
   const Tensor out = rows(1 << 20, 1);
   const Tensor in = rows(1 << 20, 0);
+  const int other = is_first ? 1 : 0;
+  between.start(stream_, {{other, out}}, {{other, in}}).wait(stream_);  // NCCL connects them
+  fill(stream_, in, 0);
+  stream_.synchronise();
   const int partner = world().rank() + (is_first ? 1 : -1);
   char word = 0;
   if (is_first) {
