@@ -49,7 +49,7 @@ TEST_F(CommunicatorTest, SplitGroupsByColorAndOrdersByKey) {
 }
 
 // Rank 0 enters when rank 1 has seen that the barrier is not over without it. They speak by MPI
-// itself: NCCL wants what all do started in the same order everywhere.
+// itself: NCCL's operations are to be started in the same order everywhere.
 TEST_F(CommunicatorTest, BarrierIsOverOnlyWhenEveryRankHasStartedIt) {
   char word = 0;
   if (world().rank() == 0 && world().size() > 1) {
