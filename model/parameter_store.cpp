@@ -16,10 +16,10 @@ bool is_added_to_by_products_alone(const ParameterSpec& spec) {
 }
 
 // Weights of one name are neighbours in memory, in the inventory's order.
-std::string stack_of(const ParameterSpec& spec) {
+std::string stack_key(const ParameterSpec& spec) {
   if (spec.role == Role::kAttention) {  // with all experts: queries, then keys, then values
-    const std::size_t name = spec.tensor.size() - 1;
-    return spec.tensor.back() == 'o' ? spec.tensor : spec.tensor.substr(0, name) + "qkv";
+    const std::size_t last = spec.tensor.size() - 1;
+    return spec.tensor.back() == 'o' ? spec.tensor : spec.tensor.substr(0, last) + "qkv";
   }
   if (spec.role == Role::kFfn && spec.tensor.ends_with(".up")) {
     ParameterSpec gate = spec;
@@ -68,7 +68,7 @@ ParameterStore::ParameterStore(Stream& stream, const ModelConfig& config,
   std::map<std::string, std::vector<Parameter*>> stacks;
   for (Parameter& parameter : parameters_) {
     const char* kind = trains(parameter.spec) ? "" : ", frozen";
-    stacks[stack_of(parameter.spec) + kind].push_back(&parameter);
+    stacks[stack_key(parameter.spec) + kind].push_back(&parameter);
   }
   for (const auto& [name, parts] : stacks) {
     allocate(stream, parts, precision);

@@ -7,7 +7,8 @@ namespace bam::cuda {
 namespace {
 
 // e^x, to the last bit but two where the gradient is fp32. What is rounded to bf16 needs no such
-// care, and with it the kernel would take longer than its memory.
+// care, and with it the kernel would take longer than its memory; the loss beside it is then good to
+// some six digits.
 template <class T>
 __device__ float exponential(float x);
 template <>

@@ -171,8 +171,8 @@ class PlaceMemory {
 
   /// What the layer's backward makes.
   Stage layer_stage(const RankHolding& holding) const {
-    // Gradients of input and norm; in bf16 dy rounded, and h as routers read it.
-    const double rounded = is_low() ? run_.element_bytes() + (run_.model.mixture ? kFloat : 0) : 0;
+    // Gradients of input and norm; in bf16 dy rounded.
+    const double rounded = is_low() ? run_.element_bytes() : 0;
     const double gates =
         run_.model.has_attention_experts() ? run_.model.attention_experts() * kFloat : 0;
     const double common = rows_.own * (width() * (2 * kFloat + rounded) + gates);
@@ -215,7 +215,7 @@ class PlaceMemory {
     for (const double share : holding.ffn_shares) {
       most = std::max({most, rows_.own * share, (rows_.group - rows_.own) * share});
     }
-    return run_.ffn_rows(most) * (row + width() * kFloat);
+    return run_.ffn_rows(most) * row;
   }
 
   double attention_staging(const RankHolding& holding) const {
