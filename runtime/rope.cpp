@@ -20,12 +20,15 @@ void check_rows(const Tensor& x, const Tensor& positions, const Tensor& table) {
   check_indices(positions, table.rows(), "rope: position");
 }
 
-void check_parts(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& qkv) {
+void check_parts(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& qkv,
+                 const Tensor& positions, const Tensor& table) {
   check(k.shape() == v.shape() && q.rows() == k.rows() && q.rows() == qkv.rows() &&
             qkv.cols() == q.cols() + 2 * k.cols() && q.dtype() == k.dtype() &&
             q.dtype() == v.dtype() && q.dtype() == qkv.dtype(),
         "rope: ", text_of(q.shape()), ", ", text_of(k.shape()), " and ", text_of(v.shape()),
         " are no parts of ", text_of(qkv.shape()));
+  check_rows(q, positions, table);
+  check_rows(k, positions, table);
 }
 
 }  // namespace
@@ -56,18 +59,14 @@ void rope(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor
 void rope_unpack(Stream& stream, const Tensor& qkv, const Tensor& positions, const Tensor& table,
                  const Tensor& q, const Tensor& k, const Tensor& v) {
   const Traced traced(stream, Activity::kRows, "rope_unpack");
-  check_parts(q, k, v, qkv);
-  check_rows(q, positions, table);
-  check_rows(k, positions, table);
+  check_parts(q, k, v, qkv, positions, table);
   kernels_of(stream).rope_unpack(stream, qkv, positions, table, q, k, v);
 }
 
 void rope_pack(Stream& stream, const Tensor& dq, const Tensor& dk, const Tensor& dv,
                const Tensor& positions, const Tensor& table, const Tensor& d_qkv) {
   const Traced traced(stream, Activity::kRows, "rope_pack");
-  check_parts(dq, dk, dv, d_qkv);
-  check_rows(dq, positions, table);
-  check_rows(dk, positions, table);
+  check_parts(dq, dk, dv, d_qkv, positions, table);
   kernels_of(stream).rope_pack(stream, dq, dk, dv, positions, table, d_qkv);
 }
 

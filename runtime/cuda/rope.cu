@@ -24,19 +24,26 @@ __device__ void rotate(Pack<T, kWidth>& pack, const float* angles, int i, int he
   }
 }
 
+// The angles of the block's row; null, and a fault, where its position is none.
+__device__ inline const float* angles_of(const std::int32_t* positions, const float* table,
+                                         int head_dim, std::int64_t table_rows, Fault* fault) {
+  const std::int32_t position = positions[blockIdx.x];
+  return is_below(position, table_rows, Fault::kPosition, fault)
+             ? table + static_cast<std::int64_t>(position) * head_dim
+             : nullptr;
+}
+
 // One block a row; kPairs pairs move as one. Places in a row fit 32 bits, whose remainders cost a
 // GPU a fifth of what those of 64 do.
 template <class T, int kPairs>
 __global__ void rope_kernel(T* x, const std::int32_t* positions, const float* table, float sign,
                             int cols, int head_dim, std::int64_t table_rows, Fault* fault) {
-  const std::int64_t row = blockIdx.x;
-  const std::int32_t position = positions[row];
-  if (!is_below(position, table_rows, Fault::kPosition, fault)) {
+  const float* angles = angles_of(positions, table, head_dim, table_rows, fault);
+  if (angles == nullptr) {
     return;
   }
   constexpr int kWidth = 2 * kPairs;
-  const float* angles = table + static_cast<std::int64_t>(position) * head_dim;
-  T* values = x + row * cols;
+  T* values = x + static_cast<std::int64_t>(blockIdx.x) * cols;
   for (int i = static_cast<int>(threadIdx.x) * kWidth; i < cols;
        i += static_cast<int>(blockDim.x) * kWidth) {
     auto pack = load<kWidth>(values + i);
@@ -68,13 +75,12 @@ template <class T, int kPairs, bool kUnpacks>
 __global__ void rope_parts_kernel(T* packed, Parts<T> parts, const std::int32_t* positions,
                                   const float* table, int head_dim, std::int64_t table_rows,
                                   Fault* fault) {
-  const std::int64_t row = blockIdx.x;
-  const std::int32_t position = positions[row];
-  if (!is_below(position, table_rows, Fault::kPosition, fault)) {
+  const float* angles = angles_of(positions, table, head_dim, table_rows, fault);
+  if (angles == nullptr) {
     return;
   }
   constexpr int kWidth = 2 * kPairs;
-  const float* angles = table + static_cast<std::int64_t>(position) * head_dim;
+  const std::int64_t row = blockIdx.x;
   const int rotated = parts.q_cols + parts.kv_cols;
   const int cols = rotated + parts.kv_cols;
   for (int i = static_cast<int>(threadIdx.x) * kWidth; i < cols;
@@ -89,19 +95,19 @@ __global__ void rope_parts_kernel(T* packed, Parts<T> parts, const std::int32_t*
   }
 }
 
-unsigned threads_for(std::int64_t packs) {
-  return static_cast<unsigned>(std::clamp<std::int64_t>(packs, kWarp, kMostThreads));
+// A block for each row, a thread for each of its packs.
+Grid block_a_row(const Tensor& rows, std::int64_t width) {
+  const std::int64_t packs = std::clamp<std::int64_t>(rows.cols() / width, kWarp, kMostThreads);
+  return {.blocks = {static_cast<unsigned>(rows.rows())},
+          .threads = {static_cast<unsigned>(packs)}};
 }
 
 template <class T, int kPairs>
 void run(Stream& stream, const Tensor& x, const Tensor& positions, const Tensor& table,
          float sign) {
-  launch(stream,
-         {.blocks = {static_cast<unsigned>(x.rows())},
-          .threads = {threads_for(x.cols() / (2 * kPairs))}},
-         rope_kernel<T, kPairs>, data_of<T>(x), data_of<std::int32_t>(positions),
-         data_of<float>(table), sign, static_cast<int>(x.cols()), static_cast<int>(table.cols()),
-         table.rows(), stream.queue().fault());
+  launch(stream, block_a_row(x, 2 * kPairs), rope_kernel<T, kPairs>, data_of<T>(x),
+         data_of<std::int32_t>(positions), data_of<float>(table), sign, static_cast<int>(x.cols()),
+         static_cast<int>(table.cols()), table.rows(), stream.queue().fault());
 }
 
 template <bool kUnpacks>
@@ -112,11 +118,8 @@ void move_parts(Stream& stream, const Tensor& qkv, const Tensor& q, const Tensor
     const Parts<T> parts{data_of<T>(q), data_of<T>(k), data_of<T>(v), static_cast<int>(q.cols()),
                          static_cast<int>(k.cols())};
     const auto run = [&]<int kPairs>(std::integral_constant<int, kPairs>) {
-      launch(stream,
-             {.blocks = {static_cast<unsigned>(qkv.rows())},
-              .threads = {threads_for(qkv.cols() / (2 * kPairs))}},
-             rope_parts_kernel<T, kPairs, kUnpacks>, data_of<T>(qkv), parts,
-             data_of<std::int32_t>(positions), data_of<float>(table),
+      launch(stream, block_a_row(qkv, 2 * kPairs), rope_parts_kernel<T, kPairs, kUnpacks>,
+             data_of<T>(qkv), parts, data_of<std::int32_t>(positions), data_of<float>(table),
              static_cast<int>(table.cols()), table.rows(), stream.queue().fault());
     };
     if (begin_in_packs(8, table.cols(), {&qkv, &q, &k, &v, &table})) {
