@@ -94,9 +94,8 @@ QueryProjection AttentionExperts::queries(const ExpertRun& run) const {
 }
 
 // A GPU multiplies wide matrices faster; a CPU needs no wider ones, and the memory.
-bool AttentionExperts::is_joint(const Stream& stream, const ExpertRun& run,
-                                const LayerCache* cache) const {
-  return stream.device() == DeviceKind::kCuda && !sparse_ && !shared_ && cache == nullptr &&
+bool AttentionExperts::is_joint(const Stream& stream, const ExpertRun& run) const {
+  return stream.device() == DeviceKind::kCuda && !sparse_ && !shared_ &&
          run.count() == held_.size();
 }
 
@@ -112,8 +111,7 @@ void AttentionExperts::project_inputs(Stream& stream, const SequenceRows& sequen
                                       const Tensor& rope_table, const Tensor& h, LayerCache* cache,
                                       AttentionSliceSaved::OfRun& own) const {
   AttentionSaved& attention = own.attention;
-  own.is_joint = is_joint(stream, own.run, cache);
-  if (own.is_joint) {
+  if (cache == nullptr && is_joint(stream, own.run)) {
     joint().forward(stream, h, attention.positions, rope_table, attention.q, own.kv);
     return;
   }
@@ -130,7 +128,7 @@ void AttentionExperts::project_inputs_backward(Stream& stream, const SequenceRow
                                                const Tensor& dq, const KeysValues& gradient,
                                                const Tensor& dh, const Tensor& dx) const {
   const AttentionSaved& attention = own.attention;
-  if (own.is_joint) {
+  if (is_joint(stream, own.run)) {
     joint().backward(stream, h, dq, gradient, attention.positions, rope_table, dh);
     return;
   }

@@ -11,7 +11,6 @@ namespace bam {
 struct AttentionSliceSaved {
   struct OfRun {
     ExpertRun run;
-    bool is_joint = false;  // queries, keys and values came from one product
     AttentionSaved attention;
     KeysValues kv;     // empty where keys and values are shared
     Tensor row_gates;  // (m, experts): gates of the queries' rows; empty without a router
@@ -50,7 +49,7 @@ class AttentionExperts {
   KeyValueProjection own_kv(const ExpertRun& run) const;
   KeyValueProjection shared_kv() const;
   QueryProjection queries(const ExpertRun& run) const;
-  bool is_joint(const Stream& stream, const ExpertRun& run, const LayerCache* cache) const;
+  bool is_joint(const Stream& stream, const ExpertRun& run) const;
   JointProjection joint() const;
   void project_inputs(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
                       const Tensor& h, LayerCache* cache, AttentionSliceSaved::OfRun& own) const;

@@ -3,7 +3,6 @@
 #include "runtime/elementwise.h"
 
 namespace bam {
-
 namespace {
 
 Tensor linear(Stream& stream, const Tensor& x, const Tensor& weight) {
@@ -44,12 +43,7 @@ void add_linear_input_gradient(Stream& stream, const Tensor& dy, const WeightSta
 
 void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x,
                                 const Parameter& weight) {
-  if (weight.gradient.empty() || x.rows() == 0) {
-    return;
-  }
-  const Write write = weight.is_gradient_stale ? Write::kReplace : Write::kAdd;
-  matmul(stream, transposed(dy), x, weight.gradient, write);
-  weight.is_gradient_stale = false;
+  add_linear_weight_gradient(stream, dy, x, WeightStack({&weight}));
 }
 
 void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x,
