@@ -1,13 +1,23 @@
 """Training steps in PyTorch on a GPU as gpu_bench has them: its shapes, bf16, torch.compile, fused attention,
 without an optimiser. First weights, gradients and residuals are bf16; then, as BAM has its gradients and
 residuals, fp32 under autocast.
+
+Compiling takes a model up to a minute of one core and next to nothing of the GPU, so each model has a process of
+its own, and all compile side by side; then one after the other has the GPU to itself and is timed.
 """
+import concurrent.futures
+import contextlib
+import fcntl
 import itertools
 import json
 import math
+import multiprocessing
+import os
 import re
 import statistics
+import tempfile
 import time
+import warnings
 
 import torch
 from torch import nn
@@ -93,8 +103,32 @@ def build(shape, layer, weights, device):
     return model
 
 
-def median_step(model, shape, weights, device, steps):
+class Gpu:
+    """The GPU that all processes use, by a lock on a file that they inherit the name of."""
+
+    def __init__(self, name):
+        self.file = open(name, "w")
+
+    @contextlib.contextmanager
+    def held(self, kind):
+        fcntl.flock(self.file, kind)
+        try:
+            yield
+        finally:
+            fcntl.flock(self.file, fcntl.LOCK_UN)
+
+    def shared(self):
+        """While others compile and try their first steps."""
+        return self.held(fcntl.LOCK_SH)
+
+    def alone(self):
+        """After every other's `shared`, and while nobody else is timed."""
+        return self.held(fcntl.LOCK_EX)
+
+
+def median_step(model, shape, weights, given, gpu):
     """Milliseconds of the median step after five, and the first loss."""
+    device = given.device
     generator = torch.Generator().manual_seed(1)
     text = torch.randint(shape.vocabulary, (shape.sequences, shape.length + 1), generator=generator)
     tokens, targets = (part.contiguous().to(device) for part in (text[:, :-1], text[:, 1:]))
@@ -106,11 +140,22 @@ def median_step(model, shape, weights, device, steps):
         loss.backward()
         return loss
 
-    first = step().item()
-    # Logits of untrained weights have a variance of 0.0004 d_model, which adds half of it, and each layer's
-    # balance adds 0.01: 0.64 in all in the largest mixture.
-    assert abs(first - math.log(shape.vocabulary)) < 1, first
-    taken = [milliseconds(step, device) for _ in range(4 + steps)]
+    def make_room():
+        model.zero_grad(set_to_none=True)
+        if device == "cuda":
+            torch.cuda.empty_cache()
+
+    with gpu.shared():
+        with contextlib.suppress(RuntimeError):  # memory, beside the others; what was compiled stays
+            step().item()
+        make_room()
+    with gpu.alone():
+        first = step().item()
+        # Logits of untrained weights have a variance of 0.0004 d_model, which adds half of it, and each layer's
+        # balance adds 0.01: 0.64 in all in the largest mixture.
+        assert abs(first - math.log(shape.vocabulary)) < 1, first
+        taken = [milliseconds(step, device) for _ in range(4 + given.steps)]
+        make_room()
     return statistics.median(taken[4:]), first
 
 
@@ -129,15 +174,12 @@ def ours(folder, size, is_mixture):
     return min(map(float, found)) if found else None
 
 
-def compare(given, size, mode, weights, way, layer):
+def compare(given, gpu, size, mode, weights, way, layer):
     """Prints and returns a model's line; `layer` computes its experts `way`, None in a dense one."""
     shape, is_mixture = SHAPES[size], layer is not None
-    torch._dynamo.reset()
-    if given.device == "cuda":
-        torch.cuda.empty_cache()
     model = build(shape, layer, weights, given.device)
     stepped = torch.compile(model) if mode == "compile" else model
-    taken, loss = median_step(stepped, shape, weights, given.device, given.steps)
+    taken, loss = median_step(stepped, shape, weights, given, gpu)
     bam = ours(given.folder, size, is_mixture)
     rate = step_operations(shape, is_mixture) / taken * 1e3
     name = f"{size} BAM, {way}" if is_mixture else f"{size} dense"
@@ -148,13 +190,27 @@ def compare(given, size, mode, weights, way, layer):
             "first_loss": loss, "bam_milliseconds": bam}
 
 
-def first_that_works(given, size, mode, weights, layers):
-    for way, layer in layers:
+def first_that_works(given, gpu, size, mode, weights, is_mixture):
+    """The result of the best way that works of computing this model; None where none does."""
+    for way, layer in experts_layers() if is_mixture else [("dense", None)]:
         try:
-            return [compare(given, size, mode, weights, way, layer)]
+            return compare(given, gpu, size, mode, weights, way, layer)
         except Exception as error:  # a peer that fails is a result, not an end
             print(f"{size} {weights} {mode} {way}: failed: {error}"[:300], flush=True)
-    return []
+            torch._dynamo.reset()
+    return None
+
+
+def result(given, lock, size, mode, weights, is_mixture):
+    """Of one model, in a process of its own."""
+    gpu = Gpu(lock)
+    warnings.simplefilter("ignore")  # of the compiler, which fusion it leaves out
+    if given.device == "cuda":
+        torch.backends.cuda.enable_math_sdp(False)  # fused attention or an error
+    found = first_that_works(given, gpu, size, mode, weights, is_mixture)
+    if found is None and mode != "eager" and "eager" not in (given.mode or []):
+        found = first_that_works(given, gpu, size, "eager", weights, is_mixture)
+    return found
 
 
 def run(given):
@@ -164,15 +220,13 @@ def run(given):
         return 77
     if given.device == "cuda":
         print(torch.cuda.get_device_name())
-        torch.backends.cuda.enable_math_sdp(False)  # fused attention or an error
-    print("PyTorch", torch.__version__)
-    results = []
-    cases = itertools.product(given.weights or ["bf16", "fp32"], given.size or ["590m", "2b"],
-                              ([("dense", None)], experts_layers()))
-    for weights, size, layers in cases:
-        found = []
-        for mode in given.mode or ["compile"]:
-            found += first_that_works(given, size, mode, weights, layers)
-        results += found or first_that_works(given, size, "eager", weights, layers)
+    print("PyTorch", torch.__version__, flush=True)
+    cases = list(itertools.product(given.size or ["590m", "2b"], given.mode or ["compile"],
+                                   given.weights or ["bf16", "fp32"], [False, True]))
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(max(1, os.cpu_count() // len(cases))))
+    with tempfile.NamedTemporaryFile() as lock, concurrent.futures.ProcessPoolExecutor(
+            len(cases), multiprocessing.get_context("spawn"), max_tasks_per_child=1) as processes:
+        started = [processes.submit(result, given, lock.name, *case) for case in cases]
+        results = [found for one in started if (found := one.result()) is not None]
     (given.folder / "peers-gpu.json").write_text(json.dumps(results, indent=1) + "\n")
     return 0 if results else 1
