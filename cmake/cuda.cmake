@@ -25,6 +25,7 @@ set(BAM_CUDA_KERNELS
   routing_sums.cu
   rows.cu
   sparse_gates.cu
+  stacked_parts.cu
   swiglu.cu
 )
 list(TRANSFORM BAM_CUDA_KERNELS PREPEND ${PROJECT_SOURCE_DIR}/runtime/cuda/)

@@ -39,6 +39,7 @@ WeightStack stack_of(const std::vector<const Parameter*>& held, const ExpertRun&
 // Of expert i of the run.
 GatedBlock block_of(const AttentionSliceSaved::OfRun& own, std::size_t i) {
   return {.outputs = own.attention.out,
+          .d = own.attention.out.cols() / std::ssize(own.run.experts),
           .block = static_cast<std::int64_t>(i),
           .gates = own.row_gates,
           .expert = own.run.experts[i]};
@@ -97,6 +98,14 @@ QueryProjection AttentionExperts::queries(const ExpertRun& run) const {
 bool AttentionExperts::is_joint(const Stream& stream, const ExpertRun& run) const {
   return stream.device() == DeviceKind::kCuda && !sparse_ && !shared_ &&
          run.count() == held_.size();
+}
+
+bool AttentionExperts::has_joint_output(const Stream& stream, const ExpertRun& run) const {
+  return stream.device() == DeviceKind::kCuda && run.count() > 1;
+}
+
+JointOutput AttentionExperts::joint_output(const ExpertRun& run) const {
+  return JointOutput(stack_of(o_, run));
 }
 
 JointProjection AttentionExperts::joint() const {
@@ -208,6 +217,15 @@ void AttentionExperts::select_queries(Stream& stream, const SequenceRows& sequen
 // sum (m, d_model) fp32 += each expert's gate * out Wo^T.
 void AttentionExperts::project(Stream& stream, const AttentionSliceSaved::OfRun& own,
                                const Tensor& sum) const {
+  if (has_joint_output(stream, own.run)) {
+    const Tensor& out = own.attention.out;
+    const Tensor weighted(stream, out.shape(), out.dtype());
+    for (std::size_t i = 0; i < own.run.count(); ++i) {
+      weigh(stream, block_of(own, i), weighted);
+    }
+    joint_output(own.run).add(stream, weighted, sum);
+    return;
+  }
   for (std::size_t i = 0; i < own.run.count(); ++i) {
     add_linear(stream, weighted_output(stream, own, i), *o_[own.run.first + i], sum);
   }
@@ -261,6 +279,15 @@ Tensor AttentionExperts::project_backward(Stream& stream, const AttentionSliceSa
     return linear_input_gradient(stream, dy, *o_.front());
   }
   Tensor d_out(stream, out.shape(), out.dtype());
+  if (has_joint_output(stream, own.run)) {
+    const Tensor u = joint_output(own.run).input_gradient(stream, dy);
+    const Tensor weighted(stream, out.shape(), out.dtype());
+    for (std::size_t i = 0; i < own.run.count(); ++i) {
+      weigh_backward(stream, block_of(own, i), u, weighted, d_gates, d_out);
+    }
+    joint_output(own.run).add_weight_gradient(stream, dy, weighted);
+    return d_out;
+  }
   const Tensor d_row_gates = sparse_ ? zeros(stream, own.row_gates.shape()) : d_gates;
   for (std::size_t i = 0; i < own.run.count(); ++i) {
     const Parameter& o = *o_[own.run.first + i];

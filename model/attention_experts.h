@@ -51,6 +51,8 @@ class AttentionExperts {
   QueryProjection queries(const ExpertRun& run) const;
   bool is_joint(const Stream& stream, const ExpertRun& run) const;
   JointProjection joint() const;
+  bool has_joint_output(const Stream& stream, const ExpertRun& run) const;
+  JointOutput joint_output(const ExpertRun& run) const;
   void project_inputs(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
                       const Tensor& h, LayerCache* cache, AttentionSliceSaved::OfRun& own) const;
   void project_inputs_backward(Stream& stream, const SequenceRows& sequences,

@@ -7,14 +7,15 @@ namespace bam {
 namespace {
 
 void check_block(const GatedBlock& from, const Tensor& rows, const char* what) {
-  const auto& [outputs, block, gates, expert] = from;
-  const std::int64_t d = rows.cols();
+  const auto& [outputs, d, block, gates, expert] = from;
   check(rows.rows() == outputs.rows() && rows.dtype() == outputs.dtype() &&
             outputs.dtype() != DType::kInt32,
         "gated block: ", what, " ", name_of(rows.dtype()), " ", text_of(rows.shape()),
         " beside outputs ", name_of(outputs.dtype()), " ", text_of(outputs.shape()));
-  check(d > 0 && outputs.cols() % d == 0 && 0 <= block && block < outputs.cols() / d,
-        "gated block: block ", block, " of ", d, " columns of ", text_of(outputs.shape()));
+  check(d > 0 && outputs.cols() % d == 0 && 0 <= block && block < outputs.cols() / d &&
+            (rows.cols() == d || rows.cols() == outputs.cols()),
+        "gated block: ", what, " ", text_of(rows.shape()), ", block ", block, " of ", d,
+        " columns of ", text_of(outputs.shape()));
   check(gates.rows() == outputs.rows() && 0 <= expert && expert < gates.cols() &&
             gates.dtype() == DType::kFloat32,
         "gated block: expert ", expert, " of gates ", text_of(gates.shape()), " for outputs ",
@@ -36,7 +37,7 @@ void weigh_backward(Stream& stream, const GatedBlock& from, const Tensor& u, con
   check(u.shape() == weighted.shape() && u.dtype() == weighted.dtype(), "gated block: u ",
         name_of(u.dtype()), " ", text_of(u.shape()), " beside weighted ",
         text_of(weighted.shape()));
-  check_block({d_outputs, from.block, d_gates, from.expert}, weighted, "weighted");
+  check_block({d_outputs, from.d, from.block, d_gates, from.expert}, weighted, "weighted");
   check(d_outputs.shape() == from.outputs.shape() && d_gates.shape() == from.gates.shape(),
         "gated block: gradients ", text_of(d_outputs.shape()), " and ", text_of(d_gates.shape()),
         " of ", text_of(from.outputs.shape()), " and ", text_of(from.gates.shape()));

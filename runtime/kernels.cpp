@@ -51,6 +51,8 @@ constexpr Kernels kCpuKernels{
     .combine_rows_backward = cpu::combine_rows_backward,
     .weigh = cpu::weigh,
     .weigh_backward = cpu::weigh_backward,
+    .put_side_by_side = cpu::put_side_by_side,
+    .stack_parts = cpu::stack_parts,
     .routing_numbers = cpu::routing_numbers,
     .adamw = cpu::adamw,
 };

@@ -56,6 +56,8 @@ struct Kernels {
   decltype(&cpu::combine_rows_backward) combine_rows_backward;
   decltype(&cpu::weigh) weigh;
   decltype(&cpu::weigh_backward) weigh_backward;
+  decltype(&cpu::put_side_by_side) put_side_by_side;
+  decltype(&cpu::stack_parts) stack_parts;
   decltype(&cpu::routing_numbers) routing_numbers;
 
   decltype(&cpu::adamw) adamw;

@@ -97,6 +97,8 @@ void combine_rows_backward(Stream& stream, const Tensor& answers, const Tensor& 
 void weigh(Stream& stream, const GatedBlock& from, const Tensor& weighted);
 void weigh_backward(Stream& stream, const GatedBlock& from, const Tensor& u, const Tensor& weighted,
                     const Tensor& d_gates, const Tensor& d_outputs);
+void put_side_by_side(Stream& stream, const Tensor& stacked, const Tensor& wide);
+void stack_parts(Stream& stream, const Tensor& wide, const Tensor& stacked, Write write);
 void routing_numbers(Stream& stream, const Tensor& probabilities, const Tensor& log_sums,
                      const Tensor& choices, std::int64_t pairs, const Tensor& numbers);
 

@@ -50,6 +50,8 @@ const Kernels& kernels() {
       .combine_rows_backward = cuda::combine_rows_backward,
       .weigh = cuda::weigh,
       .weigh_backward = cuda::weigh_backward,
+      .put_side_by_side = cuda::put_side_by_side,
+      .stack_parts = cuda::stack_parts,
       .routing_numbers = cuda::routing_numbers,
       .adamw = cuda::adamw,
   };

@@ -165,7 +165,7 @@ TEST(Identity, OfAnUnscaledTopOneFfnIsUpToItsGate) {
   const Tensor expected = ffn(dense, h, unused);
   const Tensor found = ffn(mixture, h, routed);
   const Tensor gated(dense.stream, expected.shape(), DType::kFloat32);
-  weigh(dense.stream, {expected, 0, routed.router.gates, 0}, gated);
+  weigh(dense.stream, {expected, expected.cols(), 0, routed.router.gates, 0}, gated);
   EXPECT_LT(largest(routed.router.gates.span<float>()), 1);
   expect_same(found.span<float>(), gated.span<float>());
 }

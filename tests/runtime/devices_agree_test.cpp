@@ -13,6 +13,7 @@
 #include "runtime/rope.h"
 #include "runtime/routing_tally.h"
 #include "runtime/sparse_gates.h"
+#include "runtime/stacked_parts.h"
 #include "runtime/swiglu.h"
 #include "tests/runtime/tensors.h"
 
@@ -175,7 +176,7 @@ TEST(DevicesAgree, CrossEntropy) {
   for_both_dtypes([](DType dtype) {
     for (const int vocabulary : {2, 5000, 5001, 20000}) {
       expect_agreement(1e-5 + tolerance_of(dtype) / 10, [&](Stream& stream) {
-        const Tensor logits = normal_tensor(stream, {9, vocabulary}, kFp32, "logits");
+        const Tensor logits = normal_tensor(stream, {9, vocabulary}, dtype, "logits");
         std::vector<int> targets = skewed(9, vocabulary, "targets");
         targets[4] = kNotScored;
         const Tensor losses = poisoned(stream, {9}, kFp32);
@@ -261,6 +262,24 @@ TEST(DevicesAgree, RowsToExpertsAndBack) {
   });
 }
 
+TEST(DevicesAgree, PartsStackedAndSideBySide) {
+  for_both_dtypes([](DType dtype) {
+    for (const std::int64_t d : {64, 65, 66, 2304}) {
+      expect_agreement(0, [&](Stream& stream) {
+        const Tensor stacked = normal_tensor(stream, {3 * 17, d}, dtype, "stacked");
+        const Tensor wide = poisoned(stream, {17, 3 * d}, dtype);
+        put_side_by_side(stream, stacked, wide);
+        const Tensor gradient = normal_tensor(stream, {17, 3 * d}, kFp32, "gradient");
+        const Tensor fresh = poisoned(stream, stacked.shape(), kFp32);
+        stack_parts(stream, gradient, fresh, Write::kReplace);
+        const Tensor sum = normal_tensor(stream, stacked.shape(), kFp32, "sum");
+        stack_parts(stream, gradient, sum, Write::kAdd);
+        return results_of(stream, {wide, fresh, sum});
+      });
+    }
+  });
+}
+
 TEST(DevicesAgree, BlocksTimesTheirGates) {
   for_both_dtypes([](DType dtype) {
     for (const std::int64_t d : {64, 65, 66, 520}) {
@@ -271,16 +290,21 @@ TEST(DevicesAgree, BlocksTimesTheirGates) {
         const Tensor d_gates = normal_tensor(stream, {33, 4}, kFp32, "d_gates");
         const Tensor d_outputs = poisoned(stream, outputs.shape(), dtype);
         std::vector<Tensor> results;
+        const Tensor wide = poisoned(stream, outputs.shape(), dtype);
+        const Tensor wide_again = poisoned(stream, outputs.shape(), dtype);
         for (const auto& [block, expert] : {std::pair{0, 3}, std::pair{1, 0}, std::pair{2, 1}}) {
-          const GatedBlock from{outputs, block, gates, expert};
+          const GatedBlock from{outputs, d, block, gates, expert};
           const Tensor weighted = poisoned(stream, rows, dtype);
           weigh(stream, from, weighted);
           const Tensor again = poisoned(stream, rows, dtype);
           weigh_backward(stream, from, normal_tensor(stream, rows, dtype, "u"), again, d_gates,
                          d_outputs);
+          weigh(stream, from, wide);
+          weigh_backward(stream, from, normal_tensor(stream, wide.shape(), dtype, "wide u"),
+                         wide_again, d_gates, d_outputs);
           results.insert(results.end(), {weighted, again});
         }
-        results.insert(results.end(), {d_gates, d_outputs});
+        results.insert(results.end(), {wide, wide_again, d_gates, d_outputs});
         return results_of(stream, results);
       });
     }
