@@ -79,7 +79,7 @@ class Transformer {
  private:
   void grow_rope_table(Stream& stream, std::int64_t positions) const;
   const Parameter& output() const;
-  Tensor logits(Stream& stream, const Tensor& hidden) const;
+  Tensor logits(Stream& stream, const Tensor& hidden, DType dtype) const;
   void compute(Stream& stream, const Batch& batch, Keep keep, double capacity_factor,
                Saved& saved) const;
   void count_routing(Stream& stream, const Batch& batch, const BlockSaved& saved,

@@ -35,7 +35,8 @@ inline float fast_exp(float x) {
 inline float sigmoid(float x) { return 1.0F / (1.0F + fast_exp(-x)); }
 
 /// Largest of values[0, size), -infinity for none. NaN elements are passed over.
-inline float max_of(const float* values, std::int64_t size) {
+template <class T>
+float max_of(const T* values, std::int64_t size) {
   constexpr std::int64_t kLanes = 32;
   float lanes[kLanes];
   for (float& lane : lanes) {
@@ -44,11 +45,13 @@ inline float max_of(const float* values, std::int64_t size) {
   const std::int64_t whole = size / kLanes * kLanes;
   for (std::int64_t i = 0; i < whole; i += kLanes) {
     for (std::int64_t j = 0; j < kLanes; ++j) {
-      lanes[j] = values[i + j] > lanes[j] ? values[i + j] : lanes[j];
+      const auto value = static_cast<float>(values[i + j]);
+      lanes[j] = value > lanes[j] ? value : lanes[j];
     }
   }
   for (std::int64_t i = whole; i < size; ++i) {
-    lanes[0] = values[i] > lanes[0] ? values[i] : lanes[0];
+    const auto value = static_cast<float>(values[i]);
+    lanes[0] = value > lanes[0] ? value : lanes[0];
   }
   for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
     for (std::int64_t j = 0; j < half; ++j) {
@@ -58,8 +61,8 @@ inline float max_of(const float* values, std::int64_t size) {
   return lanes[0];
 }
 
-/// Rounds to T as T's constructor does, but for signalling NaNs, which may become infinity: without a
-/// comparison, whose masks cost vector code more than the rounding.
+/// Rounds to T as T's constructor does, but for signalling NaNs, which may become infinity: without
+/// a comparison, whose masks cost vector code more than the rounding.
 template <class T>
 T rounded(float value) {
   return static_cast<T>(value);
@@ -114,8 +117,8 @@ void scale_to(float factor, const float* in, T* out, std::int64_t size) {
   }
 }
 
-/// out[i] = e^(scale * in[i] - shift), in fp32 and rounded to T; returns the sum of the fp32 values.
-/// In place where T is float.
+/// out[i] = e^(scale * in[i] - shift), in fp32 and rounded to T; returns the sum of the fp32
+/// values. In place where T is float.
 template <class T>
 float exp_row(const float* in, float scale, float shift, T* out, std::int64_t size) {
   float sum = 0;

@@ -6,9 +6,8 @@
 namespace bam::cuda {
 namespace {
 
-// e^x, to the last bit but two where the gradient is fp32. What is rounded to bf16 needs no such
-// care, and with it the kernel would take longer than its memory; the loss beside it is then good to
-// some six digits.
+// e^x, to the last bit but two of fp32 logits. What is rounded to bf16 needs no such care, and with
+// it the kernel would take longer than its memory.
 template <class T>
 __device__ float exponential(float x);
 template <>
@@ -27,10 +26,10 @@ struct Exponentials {
   float sum = 0;  // of e^(value - largest)
 
   template <int kWidth>
-  __device__ void take(const Pack<float, kWidth>& values) {
+  __device__ void take(const Pack<T, kWidth>& values) {
     float most = largest;
     for (int j = 0; j < kWidth; ++j) {
-      most = values.at[j] > most ? values.at[j] : most;
+      most = Largest()(most, widen(values.at[j]));
     }
     if (most > largest) {
       sum *= exponential<T>(largest - most);
@@ -38,14 +37,14 @@ struct Exponentials {
     }
     const float base = most == kNegativeInfinity ? 0.0F : most;
     for (int j = 0; j < kWidth; ++j) {
-      sum += exponential<T>(values.at[j] - base);
+      sum += exponential<T>(widen(values.at[j]) - base);
     }
   }
 };
 
 // logsumexp of a row, in one pass over it; all threads of the block get it.
 template <class T, int kWidth>
-__device__ float log_sum_of(const float* row, std::int64_t size) {
+__device__ float log_sum_of(const T* row, std::int64_t size) {
   Exponentials<T> own;
 #pragma unroll 4
   for (std::int64_t i = threadIdx.x * kWidth; i < size; i += blockDim.x * kWidth) {
@@ -59,15 +58,15 @@ __device__ float log_sum_of(const float* row, std::int64_t size) {
 // One block a row. Without a gradient `d_logits` is null. Logits may be the gradient's memory: the
 // target's is read by all before any is written.
 template <class T, int kWidth>
-__global__ void cross_entropy_kernel(const float* logits, const std::int32_t* targets, float scale,
+__global__ void cross_entropy_kernel(const T* logits, const std::int32_t* targets, float scale,
                                      float* losses, T* d_logits, std::int64_t size, Fault* fault) {
   const std::int64_t row = blockIdx.x;
-  const float* values = logits + row * size;
+  const T* values = logits + row * size;
   const std::int32_t target = targets[row];
   const bool is_scored = target != kNotScored && is_below(target, size, Fault::kTarget, fault);
   const float log_sum = is_scored ? log_sum_of<T, kWidth>(values, size) : 0.0F;
   if (threadIdx.x == 0) {
-    losses[row] = is_scored ? log_sum - values[target] : 0.0F;
+    losses[row] = is_scored ? log_sum - widen(values[target]) : 0.0F;
   }
   if (d_logits == nullptr) {
     return;
@@ -78,7 +77,7 @@ __global__ void cross_entropy_kernel(const float* logits, const std::int32_t* ta
     const auto in = load<kWidth>(values + i);
     Pack<T, kWidth> out;
     for (int j = 0; j < kWidth; ++j) {
-      const float share = is_scored ? exponential<T>(in.at[j] - log_sum) : 0.0F;
+      const float share = is_scored ? exponential<T>(widen(in.at[j]) - log_sum) : 0.0F;
       out.at[j] = rounded<T>(scale * (share - (i + j == target ? 1.0F : 0.0F)));
     }
     store(out, d_logits + row * size + i);
@@ -92,7 +91,7 @@ void run(Stream& stream, const Tensor& logits, const Tensor& targets, double sca
   // cache.
   const unsigned threads = logits.cols() <= 1024 ? 128 : logits.cols() <= 16384 ? 512 : 1024;
   launch(stream, {.blocks = {static_cast<unsigned>(logits.rows())}, .threads = {threads}},
-         cross_entropy_kernel<T, kWidth>, data_of<float>(logits), data_of<std::int32_t>(targets),
+         cross_entropy_kernel<T, kWidth>, data_of<T>(logits), data_of<std::int32_t>(targets),
          static_cast<float>(scale), data_of<float>(losses), d_logits, logits.cols(),
          stream.queue().fault());
 }
@@ -101,19 +100,21 @@ void run(Stream& stream, const Tensor& logits, const Tensor& targets, double sca
 
 void cross_entropy(Stream& stream, const Tensor& logits, const Tensor& targets,
                    const Tensor& losses) {
-  with_width(width_of(logits.cols(), {&logits}),
-             [&]<int kWidth>(std::integral_constant<int, kWidth>) {
-               run<float, kWidth>(stream, logits, targets, 0, losses, nullptr);
-             });
+  with_float_type(logits.dtype(), [&]<class T>(T) {
+    with_wide_rows<T>(logits.cols(), {&logits},
+                      [&]<int kWidth>(std::integral_constant<int, kWidth>) {
+                        run<T, kWidth>(stream, logits, targets, 0, losses, nullptr);
+                      });
+  });
 }
 
 void cross_entropy_with_gradient(Stream& stream, const Tensor& logits, const Tensor& targets,
                                  double scale, const Tensor& losses, const Tensor& d_logits) {
   with_float_type(d_logits.dtype(), [&]<class T>(T) {
-    with_width(width_of(logits.cols(), {&logits, &d_logits}),
-               [&]<int kWidth>(std::integral_constant<int, kWidth>) {
-                 run<T, kWidth>(stream, logits, targets, scale, losses, data_of<T>(d_logits));
-               });
+    with_wide_rows<T>(
+        logits.cols(), {&logits, &d_logits}, [&]<int kWidth>(std::integral_constant<int, kWidth>) {
+          run<T, kWidth>(stream, logits, targets, scale, losses, data_of<T>(d_logits));
+        });
   });
 }
 

@@ -178,8 +178,8 @@ void embedding_lines(GpuTable& table) {
 
 void loss_lines(GpuTable& table) {
   Stream& stream = table.stream();
-  const std::int64_t rows = table.scaled(4096);
-  const Tensor logits = table.values({rows, kVocabulary}, kFp32);
+  const std::int64_t rows = table.scaled(8192);
+  const Tensor logits = table.values({rows, kVocabulary}, kBf16);
   const Tensor gradient(stream, logits.shape(), kBf16);
   const Tensor losses(stream, {rows}, kFp32);
   const Tensor targets = numbers(table, rows, [](std::int64_t) { return 7; });

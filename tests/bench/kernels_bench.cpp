@@ -1,5 +1,6 @@
-// Kernels at the sizes of a training step. Products and attention also say which part of the machine's
-// matrix ceiling they reach (causal attention counted as what it must compute: half the square).
+// Kernels at the sizes of a training step. Products and attention also say which part of the
+// machine's matrix ceiling they reach (causal attention counted as what it must compute: half the
+// square).
 #include <benchmark/benchmark.h>
 
 #include <numeric>
@@ -235,11 +236,11 @@ BENCHMARK(rope_forward)->ArgName("bits")->Arg(32)->Arg(16)->UseRealTime();
 
 void loss_and_gradient(benchmark::State& state) {
   Device device;
-  const Tensor logits = device.values({kRows, 8192}, DType::kFloat32);
+  const Tensor logits = device.values({kRows, 8192}, dtype_of_argument(state.range(0)));
   const Tensor targets(device.stream, {kRows}, DType::kInt32);
   std::iota(targets.span<std::int32_t>().begin(), targets.span<std::int32_t>().end(), 0);
   const Tensor losses(device.stream, {kRows}, DType::kFloat32);
-  const Tensor gradient(device.stream, logits.shape(), dtype_of_argument(state.range(0)));
+  const Tensor gradient(device.stream, logits.shape(), logits.dtype());
   for (auto _ : state) {
     cross_entropy_with_gradient(device.stream, logits, targets, 1.0, losses, gradient);
   }

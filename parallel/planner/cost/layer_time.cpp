@@ -176,7 +176,7 @@ PassSeconds head_seconds(const RunShape& run, const RunLayout& layout, const Clu
   const auto vocabulary = static_cast<double>(run.model.vocabulary);
   const double pieces = std::max(1.0, std::ceil(rows.own / kLogitRows));
   kernels.linear(rows.own / pieces, d, vocabulary, pieces);
-  kernels.losses(rows.own * vocabulary * (2 * kFloat + run.element_bytes()));
+  kernels.losses(rows.own * vocabulary * 3 * run.element_bytes());
   kernels.copies(rows.own * d * 3 * kFloat, rows.own * d * 4 * kFloat);
   return kernels.pass();
 }

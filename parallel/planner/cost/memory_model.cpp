@@ -153,7 +153,7 @@ class PlaceMemory {
   double loss_bytes() const {
     const double rows = std::min(rows_.own, kLogitRows);
     const auto vocabulary = static_cast<double>(run_.model.vocabulary);
-    return rows * vocabulary * (kFloat + (is_low() ? run_.element_bytes() : 0));
+    return rows * vocabulary * run_.element_bytes();
   }
 
   /// All experts of a rank multiply their rows side by side: the inputs of all of their second
