@@ -7,6 +7,7 @@
 
 #include "parallel/trainer.h"
 #include "tests/model/small_model.h"
+#include "tests/parallel/ranks.h"
 #include "tests/runtime/tensors.h"
 
 namespace bam::testing {
@@ -84,14 +85,15 @@ struct TrainingPlan {
   DeviceKind device = kind_under_test();
 };
 
-/// Trains on the ranks of `ranks`, on batches that do not depend on how many there are.
+/// Trains on the ranks of `ranks` (world() or alone()), on batches that do not depend on how many
+/// there are.
 class Training {
  public:
   Training(const TrainingPlan& plan, Communicator& ranks)
       : memory_(plan.device),
         sequences_(plan.sequences),
         precision_(plan.precision),
-        layout_(ranks, plan.placement.ranks),
+        layout_(layout_of(ranks, plan.placement.ranks)),
         placement_(plan.placement),
         trainer_(stream_, ranks, layout_, plan.config, placement_,
                  {.precision = plan.precision,
@@ -167,7 +169,7 @@ class Training {
   Stream stream_{memory_};
   std::int64_t sequences_;
   Precision precision_;
-  Layout layout_;
+  Layout& layout_;
   Placement placement_;
   Trainer trainer_;
   std::size_t state_bytes_;

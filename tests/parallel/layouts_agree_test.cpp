@@ -99,11 +99,10 @@ TEST_P(Layouts, GiveTheLossGradientsAndRoutingOfOneRank) {
   const Case& each = GetParam();
   const int ranks = world().size();
   const int expert_parallel = each.two_groups && ranks % 2 == 0 ? ranks / 2 : ranks;
-  Communicator alone = world().split(world().rank(), 0);
   TrainingPlan on_cpu = plan_of(each, 1);
   on_cpu.device = DeviceKind::kCpu;
   on_cpu.expert_capacity_factor = 0;
-  Training one(on_cpu, alone);
+  Training one(on_cpu, alone());
   Training many(plan_of(each, expert_parallel), world());
   const double margin = expect_same_training(one, many, steps_under_test(each.steps));
   if (each.config.mixture && world().rank() == 0) {

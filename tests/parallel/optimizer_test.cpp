@@ -38,7 +38,7 @@ float gradient_of(std::size_t spec, std::size_t element, int rank, std::int64_t 
 class Sharded {
  public:
   Sharded(int expert_parallel, Precision precision, Trainable trainable = Trainable::kAll)
-      : layout_(world(), expert_parallel),
+      : layout_(layout_of(world(), expert_parallel)),
         placement_(round_robin(config(), layout_.expert_parallel())),
         store_(stream_, config(), placement_, layout_.expert_group().rank(), precision,
                ParameterStore::Gradients::kTrained, trainable),
@@ -58,7 +58,8 @@ class Sharded {
       }
       std::vector<float> gradient(static_cast<std::size_t>(parameter.gradient.elements()));
       for (std::size_t i = 0; i < gradient.size(); ++i) {
-        gradient[i] = gradient_of(static_cast<std::size_t>(parameter.index), i, world().rank(), step);
+        gradient[i] =
+            gradient_of(static_cast<std::size_t>(parameter.index), i, world().rank(), step);
       }
       to_device(stream_, gradient, parameter.gradient);
     }
@@ -95,7 +96,7 @@ class Sharded {
  private:
   Memory memory_{kind_under_test()};
   Stream stream_{memory_};
-  Layout layout_;
+  Layout& layout_;
   Placement placement_;
   ParameterStore store_;
   ShardedOptimizer optimizer_;
@@ -223,7 +224,10 @@ TEST(Optimizer, KeepsFp32MastersOfBf16Weights) {
       const std::vector<bfloat16> value = to_host<bfloat16>(run.stream(), parameter.value);
       std::size_t wrong = 0;
       for (std::size_t i = 0; i < owned.weight.size(); ++i) {
-        wrong += value[static_cast<std::size_t>(owned.tile.begin) + i].bits != bfloat16(owned.weight[i]).bits ? 1 : 0;
+        wrong += value[static_cast<std::size_t>(owned.tile.begin) + i].bits !=
+                         bfloat16(owned.weight[i]).bits
+                     ? 1
+                     : 0;
       }
       EXPECT_EQ(wrong, 0U) << parameter.spec.name();
     }

@@ -1,9 +1,11 @@
 // Runs every test on every rank, on the device that BAM_TEST_DEVICE names and by the transport that
-// BAM_TEST_TRANSPORT does (exit code 77 where that cannot be); a failure says on which rank it was, and any rank's failure is the
-// program's. An exception that no test expects ends the job: the other ranks would wait for ever.
+// BAM_TEST_TRANSPORT does (exit code 77 where that cannot be); a failure says on which rank it was,
+// and any rank's failure is the program's. An exception that no test expects ends the job: the
+// other ranks would wait for ever.
 #include <gtest/gtest.h>
 
 #include <iostream>
+#include <map>
 
 #include "parallel/world.h"
 #include "tests/parallel/ranks.h"
@@ -27,7 +29,13 @@ class PrintFailures final : public ::testing::EmptyTestEventListener {
   int rank_;
 };
 
-Communicator* world_of_job = nullptr;
+struct Job {
+  Communicator world;
+  Communicator alone = world.split(world.rank(), 0, "alone");
+  std::map<std::pair<Communicator*, int>, Layout> layouts = {};
+};
+
+Job* the_job = nullptr;
 
 Transport transport_under_test() {
   const char* named = std::getenv("BAM_TEST_TRANSPORT");
@@ -38,12 +46,19 @@ Transport transport_under_test() {
 
 }  // namespace
 
-Communicator& world() { return *world_of_job; }
+Communicator& world() { return the_job->world; }
+Communicator& alone() { return the_job->alone; }
+
+Layout& layout_of(Communicator& ranks, int expert_parallel) {
+  return the_job->layouts.try_emplace({&ranks, expert_parallel}, ranks, expert_parallel)
+      .first->second;
+}
 
 int run(const MpiSession& session) {
   GTEST_FLAG_SET(catch_exceptions, false);
-  Communicator ranks = world_on(session, kind_under_test(), transport_under_test());
-  world_of_job = &ranks;
+  Job job{.world = world_on(session, kind_under_test(), transport_under_test())};
+  the_job = &job;
+  Communicator& ranks = job.world;
   auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
   if (ranks.rank() != 0) {
     delete listeners.Release(listeners.default_result_printer());

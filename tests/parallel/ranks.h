@@ -1,10 +1,16 @@
 #pragma once
 
-#include "parallel/communicator.h"
+#include "parallel/layout.h"
 
 namespace bam::testing {
 
 /// All ranks of the test's job.
 Communicator& world();
+/// This rank by itself.
+Communicator& alone();
+
+/// Of world() or alone(), made when it is first asked for: to open and close communicators takes
+/// NCCL longer than a small test.
+Layout& layout_of(Communicator& ranks, int expert_parallel);
 
 }  // namespace bam::testing

@@ -127,10 +127,9 @@ class ReplicasOf : public ::testing::TestWithParam<Case> {};
 
 TEST_P(ReplicasOf, TrainAsOneCopyOnOneRankDoes) {
   const Case& each = GetParam();
-  Communicator alone = world().split(world().rank(), 0);
   TrainingPlan on_cpu = plan_of(each, 1);
   on_cpu.device = DeviceKind::kCpu;
-  Training one(on_cpu, alone);
+  Training one(on_cpu, alone());
   Training many(plan_of(each, group_size(each)), world());
   const double margin = expect_same_training(one, many, steps_under_test(each.steps));
   EXPECT_TRUE(margin > kClearMargin || each.ties) << "a choice is too close to call: " << margin;
@@ -180,11 +179,10 @@ class ReplicasInBf16 : public ::testing::TestWithParam<Case> {};
 
 TEST_P(ReplicasInBf16, TrainAsOneCopyDoes) {
   const Case& each = GetParam();
-  Communicator alone = world().split(world().rank(), 0);
   TrainingPlan whole = plan_of(each, 1);
   TrainingPlan replicated = plan_of(each, group_size(each));
   whole.precision = replicated.precision = Precision::kBFloat16;
-  Training one(whole, alone);
+  Training one(whole, alone());
   Training many(replicated, world());
   double furthest = 0;
   for (std::int64_t step = 1; step <= each.steps; ++step) {
