@@ -1,13 +1,10 @@
 """Training steps in PyTorch on a GPU as gpu_bench has them: its shapes, bf16, torch.compile, fused attention,
-without an optimiser. First weights, gradients and residuals are bf16; then, as BAM has its gradients and
-residuals, fp32 under autocast.
+without an optimiser. Weights, gradients and residuals are bf16, or, as BAM has the last two, fp32 under autocast.
 
 Compiling takes a model up to a minute of one core and next to nothing of the GPU, so each model has a process of
 its own, and all compile side by side; then one after the other has the GPU to itself and is timed.
 """
-import concurrent.futures
 import contextlib
-import fcntl
 import itertools
 import json
 import math
@@ -15,7 +12,7 @@ import multiprocessing
 import os
 import re
 import statistics
-import tempfile
+import sys
 import time
 import warnings
 
@@ -103,30 +100,7 @@ def build(shape, layer, weights, device):
     return model
 
 
-class Gpu:
-    """The GPU that all processes use, by a lock on a file that they inherit the name of."""
-
-    def __init__(self, name):
-        self.file = open(name, "w")
-
-    @contextlib.contextmanager
-    def held(self, kind):
-        fcntl.flock(self.file, kind)
-        try:
-            yield
-        finally:
-            fcntl.flock(self.file, fcntl.LOCK_UN)
-
-    def shared(self):
-        """While others compile and try their first steps."""
-        return self.held(fcntl.LOCK_SH)
-
-    def alone(self):
-        """After every other's `shared`, and while nobody else is timed."""
-        return self.held(fcntl.LOCK_EX)
-
-
-def median_step(model, shape, weights, given, gpu):
+def median_step(model, shape, weights, given, wait_for_turn):
     """Milliseconds of the median step after five, and the first loss."""
     device = given.device
     generator = torch.Generator().manual_seed(1)
@@ -140,22 +114,18 @@ def median_step(model, shape, weights, given, gpu):
         loss.backward()
         return loss
 
-    def make_room():
-        model.zero_grad(set_to_none=True)
-        if device == "cuda":
-            torch.cuda.empty_cache()
-
-    with gpu.shared():
-        with contextlib.suppress(RuntimeError):  # memory, beside the others; what was compiled stays
-            step().item()
-        make_room()
-    with gpu.alone():
-        first = step().item()
-        # Logits of untrained weights have a variance of 0.0004 d_model, which adds half of it, and each layer's
-        # balance adds 0.01: 0.64 in all in the largest mixture.
-        assert abs(first - math.log(shape.vocabulary)) < 1, first
-        taken = [milliseconds(step, device) for _ in range(4 + given.steps)]
-        make_room()
+    # Beside the others there may be too little memory; what was compiled until then stays.
+    with contextlib.suppress(torch.OutOfMemoryError):
+        step().item()
+    model.zero_grad(set_to_none=True)
+    if device == "cuda":
+        torch.cuda.empty_cache()
+    wait_for_turn()
+    first = step().item()
+    # Logits of untrained weights have a variance of 0.0004 d_model, which adds half of it, and each layer's
+    # balance adds 0.01: 0.64 in all in the largest mixture.
+    assert abs(first - math.log(shape.vocabulary)) < 1, first
+    taken = [milliseconds(step, device) for _ in range(4 + given.steps)]
     return statistics.median(taken[4:]), first
 
 
@@ -174,12 +144,12 @@ def ours(folder, size, is_mixture):
     return min(map(float, found)) if found else None
 
 
-def compare(given, gpu, size, mode, weights, way, layer):
+def compare(given, wait_for_turn, size, mode, weights, way, layer):
     """Prints and returns a model's line; `layer` computes its experts `way`, None in a dense one."""
     shape, is_mixture = SHAPES[size], layer is not None
     model = build(shape, layer, weights, given.device)
     stepped = torch.compile(model) if mode == "compile" else model
-    taken, loss = median_step(stepped, shape, weights, given, gpu)
+    taken, loss = median_step(stepped, shape, weights, given, wait_for_turn)
     bam = ours(given.folder, size, is_mixture)
     rate = step_operations(shape, is_mixture) / taken * 1e3
     name = f"{size} BAM, {way}" if is_mixture else f"{size} dense"
@@ -190,27 +160,55 @@ def compare(given, gpu, size, mode, weights, way, layer):
             "first_loss": loss, "bam_milliseconds": bam}
 
 
-def first_that_works(given, gpu, size, mode, weights, is_mixture):
-    """The result of the best way that works of computing this model; None where none does."""
-    for way, layer in experts_layers() if is_mixture else [("dense", None)]:
-        try:
-            return compare(given, gpu, size, mode, weights, way, layer)
-        except Exception as error:  # a peer that fails is a result, not an end
-            print(f"{size} {weights} {mode} {way}: failed: {error}"[:300], flush=True)
-            torch._dynamo.reset()
-    return None
+def ways(mode, is_mixture, wants_eager):
+    """How a model may be computed, the best way first: (mode, name, layer)."""
+    layers = experts_layers() if is_mixture else [("dense", None)]
+    modes = [mode] if mode == "eager" or wants_eager else [mode, "eager"]
+    return [(mode, *layer) for mode in modes for layer in layers]
 
 
-def result(given, lock, size, mode, weights, is_mixture):
-    """Of one model, in a process of its own."""
-    gpu = Gpu(lock)
+def time_one(given, connection, size, mode, weights, is_mixture):
+    """In a process of its own: tells through the connection when it is ready, waits for an answer, and sends its
+    result, None where no way works."""
     warnings.simplefilter("ignore")  # of the compiler, which fusion it leaves out
     if given.device == "cuda":
         torch.backends.cuda.enable_math_sdp(False)  # fused attention or an error
-    found = first_that_works(given, gpu, size, mode, weights, is_mixture)
-    if found is None and mode != "eager" and "eager" not in (given.mode or []):
-        found = first_that_works(given, gpu, size, "eager", weights, is_mixture)
-    return found
+
+    def wait_for_turn():
+        connection.send("ready")
+        try:
+            connection.recv()
+        except EOFError:  # nobody waits for a result any more
+            sys.exit(1)
+
+    for mode, way, layer in ways(mode, is_mixture, "eager" in (given.mode or [])):
+        try:
+            connection.send(compare(given, wait_for_turn, size, mode, weights, way, layer))
+            return
+        except Exception as error:  # a peer that fails is a result, not an end
+            print(f"{size} {weights} {mode} {way}: failed: {error}"[:300], flush=True)
+        torch._dynamo.reset()  # not inside `except`, whose error holds on to the model
+        if given.device == "cuda":
+            torch.cuda.empty_cache()
+    connection.send(None)
+
+
+def heard_from(connection):
+    """What a process says next: "ready", its result, or None where it has none or is gone."""
+    try:
+        return connection.recv()
+    except EOFError:
+        return None
+
+
+def run_one(connection):
+    """A ready process's result. It is ready again where a way fails in its turn."""
+    heard = "ready"
+    while heard == "ready":
+        with contextlib.suppress(BrokenPipeError):  # then it is not heard from either
+            connection.send("go")
+        heard = heard_from(connection)
+    return heard
 
 
 def run(given):
@@ -224,9 +222,19 @@ def run(given):
     cases = list(itertools.product(given.size or ["590m", "2b"], given.mode or ["compile"],
                                    given.weights or ["bf16", "fp32"], [False, True]))
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(max(1, os.cpu_count() // len(cases))))
-    with tempfile.NamedTemporaryFile() as lock, concurrent.futures.ProcessPoolExecutor(
-            len(cases), multiprocessing.get_context("spawn"), max_tasks_per_child=1) as processes:
-        started = [processes.submit(result, given, lock.name, *case) for case in cases]
-        results = [found for one in started if (found := one.result()) is not None]
-    (given.folder / "peers-gpu.json").write_text(json.dumps(results, indent=1) + "\n")
+    start = multiprocessing.get_context("spawn")
+    processes = []
+    for case in cases:
+        connection, theirs = start.Pipe()
+        process = start.Process(target=time_one, args=(given, theirs, *case))
+        process.start()
+        theirs.close()
+        processes.append((process, connection))
+    is_ready = [heard_from(connection) == "ready" for _, connection in processes]
+    results = []
+    for ready, (process, connection) in zip(is_ready, processes):
+        found = run_one(connection) if ready else None
+        results += [found] if found is not None else []
+        process.join()  # its memory is free
+        (given.folder / "peers-gpu.json").write_text(json.dumps(results, indent=1) + "\n")
     return 0 if results else 1
