@@ -24,6 +24,9 @@ class ClusterReader {
     out.nodes = field_.whole<int>(message_.nodes(), "nodes", 1, kMostNodes);
     out.ranks_per_node =
         field_.whole<int>(message_.ranks_per_node(), "ranks_per_node", 1, kMostRanksPerNode);
+    field_.that(proto::Cluster::Device_IsValid(message_.device()), "device", message_.device(),
+                " is none of CPU, CUDA");
+    out.device = message_.device() == proto::Cluster::CUDA ? DeviceKind::kCuda : DeviceKind::kCpu;
     out.memory = field_.positive(message_.memory(), "memory");
     out.hides = message_.has_hides() ? field_.between(message_.hides(), "hides", 0, 1) : out.hides;
     for (int i = 0; i < message_.links_size(); ++i) {
@@ -181,6 +184,7 @@ proto::Cluster message_of_cluster(const Cluster& cluster) {
   out.set_name(cluster.name);
   out.set_nodes(cluster.nodes);
   out.set_ranks_per_node(cluster.ranks_per_node);
+  out.set_device(cluster.device == DeviceKind::kCuda ? proto::Cluster::CUDA : proto::Cluster::CPU);
   out.set_memory(cluster.memory);
   out.set_memory_bandwidth(cluster.rows.copy);
   out.set_hides(cluster.hides);

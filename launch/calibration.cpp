@@ -203,7 +203,7 @@ RowRates measure_rows(Stream& stream, Communicator& world, CalibrationEffort eff
   return {.copy = rate(2 * bytes, [&](int turn) { copy(stream, a.at(turn), b.at(turn)); }),
           .activation =
               rate(1.5 * bytes, [&](int turn) { swiglu(stream, a.at(turn), halves.at(turn)); }),
-          .loss = rate(2 * static_cast<double>(logits.bytes()),
+          .loss = rate(3 * static_cast<double>(logits.bytes()),
                        [&](int) {
                          cross_entropy_with_gradient(stream, logits, targets, 1, losses, logits);
                        }),

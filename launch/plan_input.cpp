@@ -88,6 +88,7 @@ PlanInput read_plan_input(const std::string& config, const std::string& cluster,
   }
   PlanInput input{
       .run = run_shape_of(run, config), .cluster = cluster_of(machines, cluster), .layout = {}};
+  input.run.device = input.cluster.device;
   input.layout = layout_of(run, input.cluster.ranks(), config);
   return input;
 }

@@ -100,6 +100,7 @@ bool AttentionExperts::is_joint(const Stream& stream, const ExpertRun& run) cons
          run.count() == held_.size();
 }
 
+// Likewise: one by one, each product would read and write all of the sum.
 bool AttentionExperts::has_joint_output(const Stream& stream, const ExpertRun& run) const {
   return stream.device() == DeviceKind::kCuda && run.count() > 1;
 }
@@ -280,11 +281,12 @@ Tensor AttentionExperts::project_backward(Stream& stream, const AttentionSliceSa
   }
   Tensor d_out(stream, out.shape(), out.dtype());
   if (has_joint_output(stream, own.run)) {
-    const Tensor u = joint_output(own.run).input_gradient(stream, dy);
+    Tensor u = joint_output(own.run).input_gradient(stream, dy);
     const Tensor weighted(stream, out.shape(), out.dtype());
     for (std::size_t i = 0; i < own.run.count(); ++i) {
       weigh_backward(stream, block_of(own, i), u, weighted, d_gates, d_out);
     }
+    u = Tensor();  // memory for what comes
     joint_output(own.run).add_weight_gradient(stream, dy, weighted);
     return d_out;
   }

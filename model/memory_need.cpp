@@ -68,6 +68,18 @@ double norm_activations(double rows, std::int64_t d_model, Precision precision) 
   return norm_bytes(rows, static_cast<double>(d_model), element_bytes(precision));
 }
 
+// Each time the whole output weight's gradient goes from memory and back, for which a GPU could
+// multiply some 200 rows.
+std::int64_t logit_rows(DeviceKind device, std::int64_t vocabulary, DType dtype) {
+  constexpr std::int64_t kFew = 512;
+  if (device == DeviceKind::kCpu) {
+    return kFew;
+  }
+  constexpr std::int64_t kBytes = std::int64_t{2} << 30;
+  const auto row = vocabulary * static_cast<std::int64_t>(bytes_of(dtype));
+  return std::clamp<std::int64_t>(kBytes / row / kFew * kFew, kFew, 8192);
+}
+
 double layer_activations(const ModelConfig& config, const LayerHolding& holding,
                          const RankRows& rows, Precision precision) {
   const double element = element_bytes(precision);

@@ -8,6 +8,10 @@
 
 namespace bam {
 
+/// Rows whose logits, of this dtype, exist at once: enough to keep products efficient, and no more.
+/// A CPU has 512; a GPU 8,192, or as many as fill 2 GiB.
+std::int64_t logit_rows(DeviceKind device, std::int64_t vocabulary, DType dtype);
+
 /// What one rank computes in a micro-step.
 struct RankRows {
   std::int64_t own = 0;        // rows (positions) of its own sequences

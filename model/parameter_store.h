@@ -23,11 +23,12 @@ bool is_trainable(const ParameterSpec& spec, Trainable which);
 /// One weight on this rank.
 struct Parameter {
   ParameterSpec spec;
-  int index = 0;     // into parameter_specs(config)
-  Tensor value;      // spec.shape; fp32, or bf16 where the precision says so
-  Tensor gradient;   // spec.shape, fp32; empty where the weight is not trained
-  /// The matrices that value and gradient are rows of, from `stack_row` on: weights of the same
-  /// input lie one after the other, so that one product does for all (model/weight_stack.h).
+  int index = 0;    // into parameter_specs(config)
+  Tensor value;     // spec.shape; fp32, or bf16 where the precision says so
+  Tensor gradient;  // spec.shape, fp32; empty where the weight is not trained
+  /// The matrices that value and gradient are rows of, from `stack_row` on: weights of one kind, or
+  /// of the same input, lie one after the other, so that one product does for all
+  /// (model/weight_stack.h).
   Tensor value_stack = {};
   Tensor gradient_stack = {};
   std::int64_t stack_row = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/linear.h"
+#include "model/memory_need.h"
 #include "runtime/cross_entropy.h"
 #include "runtime/elementwise.h"
 #include "runtime/embedding.h"
@@ -12,13 +13,6 @@
 
 namespace bam {
 namespace {
-
-// Rows whose logits exist at once: enough to keep products efficient, few enough to stay far from a
-// full (n, vocabulary) tensor. Each time the whole output weight's gradient goes from memory and
-// back; on a GPU that takes longer than to multiply 512 rows.
-std::int64_t logit_rows(const Stream& stream) {
-  return stream.device() == DeviceKind::kCuda ? 8192 : 512;
-}
 
 DType activations_of(Precision precision) {
   return precision == Precision::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
@@ -169,7 +163,7 @@ Tensor Transformer::logits(Stream& stream, const Tensor& hidden, DType dtype) co
 
 Tensor Transformer::losses(Stream& stream, const Batch& batch, const Saved& saved) const {
   Tensor losses(stream, {batch.rows()}, DType::kFloat32);
-  const std::int64_t rows = logit_rows(stream);
+  const std::int64_t rows = logit_rows(stream.device(), config_.vocabulary, DType::kFloat32);
   for (std::int64_t begin = 0; begin < batch.rows(); begin += rows) {
     const std::int64_t end = std::min(begin + rows, batch.rows());
     cross_entropy(stream, logits(stream, saved.hidden.slice(begin, end), DType::kFloat32),
@@ -184,13 +178,13 @@ Tensor Transformer::losses_and_gradient(Stream& stream, const Batch& batch, Save
   if (saved.d_hidden.shape() != saved.hidden.shape()) {
     saved.d_hidden = Tensor(stream, saved.hidden.shape(), DType::kFloat32);
   }
-  const std::int64_t rows = logit_rows(stream);
+  const DType dtype = saved.hidden.dtype();
+  const std::int64_t rows = logit_rows(stream.device(), config_.vocabulary, dtype);
   for (std::int64_t begin = 0; begin < batch.rows(); begin += rows) {
     const std::int64_t end = std::min(begin + rows, batch.rows());
     const Tensor hidden = saved.hidden.slice(begin, end);
-    const Tensor scores = logits(stream, hidden, hidden.dtype());
-    const Tensor& d_scores = scores;  // in their place
-    cross_entropy_with_gradient(stream, scores, batch.targets.slice(begin, end), scale,
+    const Tensor d_scores = logits(stream, hidden, dtype);  // which they are until the next line
+    cross_entropy_with_gradient(stream, d_scores, batch.targets.slice(begin, end), scale,
                                 losses.slice(begin, end), d_scores);
     matmul(stream, d_scores, output().value, saved.d_hidden.slice(begin, end));
     add_linear_weight_gradient(stream, d_scores, hidden, output());

@@ -7,11 +7,12 @@
 
 namespace bam {
 
-/// Weights of the same input that lie one after the other in memory, as one matrix.
+/// Weights of one kind, or of the same input, that lie one after the other in memory, as one
+/// matrix.
 ///
 ///     gate and up of an expert: gate_up (2 * hidden, d_model); gate_up(h) in one product
 ///     attention experts: their queries' weights (experts * d_model, d_model), keys' and values';
-///     all three where keys and values are each expert's own
+///     all three where keys and values are each expert's own; their output projections
 class WeightStack {
  public:
   /// Of neighbours in a stack (Parameter::value_stack), in their order; throws Error where others

@@ -1,5 +1,6 @@
 #include "tests/bench/gpu_steps.h"
 
+#include <iomanip>
 #include <iostream>
 
 #include "model/flops.h"
@@ -111,7 +112,8 @@ void recorded_line(GpuTable& table, StepBench& step, const ModelConfig& config) 
     step.run(saved, factor);
   });
   if (factor > 0) {
-    std::cout << "  (each expert with the rows of " << factor << " times an even part)\n";
+    std::cout << "  (each expert with the rows of " << std::setprecision(2) << factor
+              << " times an even part)\n";
   }
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "parallel/world.h"
+#include "runtime/check.h"
 #include "tests/parallel/ranks.h"
 #include "tests/runtime/tensors.h"
 
@@ -50,6 +51,7 @@ Communicator& world() { return the_job->world; }
 Communicator& alone() { return the_job->alone; }
 
 Layout& layout_of(Communicator& ranks, int expert_parallel) {
+  check(&ranks == &world() || &ranks == &alone(), "a layout of ranks that end with their test");
   return the_job->layouts.try_emplace({&ranks, expert_parallel}, ranks, expert_parallel)
       .first->second;
 }

@@ -292,6 +292,7 @@ TEST(DevicesAgree, BlocksTimesTheirGates) {
         std::vector<Tensor> results;
         const Tensor wide = poisoned(stream, outputs.shape(), dtype);
         const Tensor wide_again = poisoned(stream, outputs.shape(), dtype);
+        const Tensor wide_outputs = poisoned(stream, outputs.shape(), dtype);
         for (const auto& [block, expert] : {std::pair{0, 3}, std::pair{1, 0}, std::pair{2, 1}}) {
           const GatedBlock from{outputs, d, block, gates, expert};
           const Tensor weighted = poisoned(stream, rows, dtype);
@@ -301,10 +302,10 @@ TEST(DevicesAgree, BlocksTimesTheirGates) {
                          d_outputs);
           weigh(stream, from, wide);
           weigh_backward(stream, from, normal_tensor(stream, wide.shape(), dtype, "wide u"),
-                         wide_again, d_gates, d_outputs);
+                         wide_again, d_gates, wide_outputs);
           results.insert(results.end(), {weighted, again});
         }
-        results.insert(results.end(), {wide, wide_again, d_gates, d_outputs});
+        results.insert(results.end(), {wide, wide_again, d_gates, d_outputs, wide_outputs});
         return results_of(stream, results);
       });
     }

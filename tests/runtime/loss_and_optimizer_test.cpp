@@ -35,17 +35,19 @@ Expected naive(const std::vector<double>& logits, const std::vector<int>& target
 }
 
 TEST(CrossEntropy, AndItsGradientEqualTheFormula) {
-  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+  using enum DType;
+  for (const auto& [dtype, size] : std::vector<std::pair<DType, int>>{
+           {kFloat32, 701}, {kFloat32, 704}, {kBFloat16, 701}, {kBFloat16, 704}}) {
     Device device;
     Stream& stream = device.stream;
     const std::vector<int> targets = {0, kNotScored, 700, 35};
-    const Tensor logits = normal_tensor(stream, {4, 701}, dtype, "logits");
+    const Tensor logits = normal_tensor(stream, {4, size}, dtype, "logits");
     const Expected expected = naive(values_of(stream, logits), targets, 3.0);
     const Tensor losses(stream, {4}, DType::kFloat32);
     const Tensor places = int_tensor(stream, {4}, targets);
     cross_entropy(stream, logits, places, losses);
     expect_near(values_of(stream, losses), expected.losses, 1e-6);
-    const Tensor gradient(stream, {4, 701}, dtype);
+    const Tensor gradient(stream, {4, size}, dtype);
     for (const Tensor& to : {gradient, logits}) {
       cross_entropy_with_gradient(stream, logits, places, 3.0, losses, to);
       expect_near(values_of(stream, losses), expected.losses, 1e-6);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "parallel/planner/cost/rate_grid.h"
+#include "runtime/device.h"
 #include "runtime/dtype.h"
 
 namespace bam {
@@ -69,6 +70,7 @@ struct Cluster {
   std::string name;
   int nodes = 1;
   int ranks_per_node = 1;
+  DeviceKind device = DeviceKind::kCpu;
   double memory = 0;  // bytes of a rank
   double hides = 0.9;
   std::array<Link, kLinkClasses> links = {};

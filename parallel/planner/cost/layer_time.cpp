@@ -7,7 +7,6 @@ namespace bam {
 namespace {
 
 constexpr double kFloat = 4;
-constexpr double kLogitRows = 512;  // Transformer's, at once, on a CPU
 
 /// Adds up kernels of one pass at the cluster's rates.
 class Kernels {
@@ -89,10 +88,6 @@ void add_ffn_expert(const RunShape& run, double rows, Kernels& kernels) {
   kernels.linear(rows, d, hidden, 2);
   kernels.linear(rows, hidden, d);
   kernels.activations(rows * hidden * 3 * element, rows * hidden * 6 * element);
-  if (run.model.mixture) {
-    kernels.copies(0,
-                   rows * d * (2 * kFloat + element));  // the gradient's sum, set to 0 and rounded
-  }
 }
 
 /// Choice, permutation and weighing of FFN rows.
@@ -144,10 +139,9 @@ PassSeconds layer_seconds(const RunShape& run, const RunLayout& layout, const Cl
   const double others = rows.group - rows.own;
   const auto d = static_cast<double>(run.model.d_model);
   const double element = run.element_bytes();
-  // Norm, the residual's copy, h in fp32 for routers; backward: the same and the sums' first zeros.
-  const double fp32_rows = run.model.mixture && element < kFloat ? element + kFloat : 0;
-  kernels.copies(rows.own * d * (3 * kFloat + element + fp32_rows),
-                 rows.own * d * (5 * kFloat + element + fp32_rows));
+  // Norm, and the residual that a product is added to; backward: the same and the sums' first
+  // zeros.
+  kernels.copies(rows.own * d * (3 * kFloat + element), rows.own * d * (5 * kFloat + element));
   add_routing(run, rows.own, kernels);
   if (!run.model.has_attention_experts()) {
     add_attention(run, rows.own, 1, kernels);
@@ -174,9 +168,12 @@ PassSeconds head_seconds(const RunShape& run, const RunLayout& layout, const Clu
   const RowCounts rows = row_counts(run, layout);
   const auto d = static_cast<double>(run.model.d_model);
   const auto vocabulary = static_cast<double>(run.model.vocabulary);
-  const double pieces = std::max(1.0, std::ceil(rows.own / kLogitRows));
+  const std::int64_t at_once = logit_rows(run.device, run.model.vocabulary, run.dtype());
+  const double pieces = std::max(1.0, std::ceil(rows.own / static_cast<double>(at_once)));
   kernels.linear(rows.own / pieces, d, vocabulary, pieces);
-  kernels.losses(rows.own * vocabulary * 3 * run.element_bytes());
+  // A CPU computes exponentials, in fp32, for longer than it moves logits.
+  const double element = run.device == DeviceKind::kCpu ? kFloat : run.element_bytes();
+  kernels.losses(rows.own * vocabulary * 3 * element);
   kernels.copies(rows.own * d * 3 * kFloat, rows.own * d * 4 * kFloat);
   return kernels.pass();
 }

@@ -10,7 +10,6 @@ namespace bam {
 namespace {
 
 constexpr double kFloat = 4;
-constexpr double kLogitRows = 512;  // Transformer's, at once, on a CPU
 
 /// What a rank keeps of the weights that all ranks hold.
 struct Owned {
@@ -54,7 +53,7 @@ class PlaceMemory {
     add_weights(kept_);
     recomputed_ = add_activations(kept_);
     for (const RankHolding* holding : holdings_) {
-      forward_ = larger(forward_, ffn_forward(*holding));
+      forward_ = larger(forward_, larger(ffn_forward(*holding), attention_forward(*holding)));
       backward_ = larger(backward_, layer_stage(*holding));
     }
   }
@@ -105,6 +104,7 @@ class PlaceMemory {
     return run_.snapshots == Snapshots::kInBackground ? 3 * kFloat * (owned.elements + owned_) : 0;
   }
 
+  double kv_width() const { return static_cast<double>(run_.model.kv_width()); }
   double width() const { return static_cast<double>(run_.model.d_model); }
   bool is_low() const { return run_.precision == Precision::kBFloat16; }
 
@@ -151,9 +151,9 @@ class PlaceMemory {
   }
 
   double loss_bytes() const {
-    const double rows = std::min(rows_.own, kLogitRows);
+    const std::int64_t rows = logit_rows(run_.device, run_.model.vocabulary, run_.dtype());
     const auto vocabulary = static_cast<double>(run_.model.vocabulary);
-    return rows * vocabulary * run_.element_bytes();
+    return std::min(rows_.own, static_cast<double>(rows)) * vocabulary * run_.element_bytes();
   }
 
   /// All experts of a rank multiply their rows side by side: the inputs of all of their second
@@ -167,6 +167,13 @@ class PlaceMemory {
     const double arrived = run_.ffn_rows(rows_.group - rows_.own) * holding.ffn_share();
     const double own = run_.ffn_rows(rows_.own) * holding.ffn_share();
     return {sum + std::max(arrived, own) * hidden, arrived * width() * run_.element_bytes()};
+  }
+
+  /// A GPU multiplies queries, keys and values of all experts together, and moves them from there.
+  Stage attention_forward(const RankHolding& holding) const {
+    const double sum = rows_.own * width() * kFloat;
+    const double joint = attentions(holding) * (width() + 2 * kv_width());
+    return {is_joint() ? sum + rows_.own * joint * run_.element_bytes() : 0, 0};
   }
 
   /// What the layer's backward makes.
@@ -218,28 +225,46 @@ class PlaceMemory {
     return run_.ffn_rows(most) * row;
   }
 
+  /// Of the experts side by side the gradients of outputs, with weighted outputs and their gradient
+  /// (on a GPU of all, with the weights' gradient side by side; else of one at a time), and then of
+  /// queries, keys and values, which a GPU takes together once outputs' are gone. Shared keys and
+  /// values collect a gradient from each expert, one after the other.
   double attention_staging(const RankHolding& holding) const {
-    const double element = run_.element_bytes();
-    const auto kv = static_cast<double>(run_.model.kv_width());
-    if (!run_.model.has_attention_experts()) {
-      return rows_.own * (2 * width() + 2 * kv) * element;
-    }
-    if (holding.attention_copies == 0) {
+    const double count = attentions(holding);
+    if (count == 0) {
       return 0;
     }
-    // Of the experts side by side the gradients of outputs, with weighted outputs and their gradient
-    // of one at a time, and then of queries, keys and values. Shared keys and values collect a
-    // gradient from each expert, one after the other.
+    const double element = run_.element_bytes();
+    const double attending = count * (2 * width() + 2 * kv_width());
+    const double packing = is_joint() ? count * 2 * (width() + 2 * kv_width()) : 0;
+    const double most = std::max(attending, packing);
+    if (!run_.model.has_attention_experts()) {
+      return rows_.own * most * element;
+    }
     const AttentionMixture& mixture = *run_.model.mixture->attention;
-    const double copies = holding.attention_copies;
-    const bool is_shared = mixture.key_value == KeyValue::kShared;
-    const bool is_sparse = mixture.routing == AttentionRouting::kTopK;
-    const double side_by_side = is_shared || is_sparse ? 1 : copies;
-    const double collected = is_shared ? 2 * kv * (copies - 1) : 0;
-    const double weighing = (side_by_side + 2) * width();
-    const double attending = side_by_side * (2 * width() + 2 * kv);
-    const double gates = is_sparse ? mixture.experts * kFloat : 0;
-    return rows_.own * ((collected + std::max(weighing, attending)) * element + gates);
+    const bool is_wide = run_.device == DeviceKind::kCuda && count > 1;
+    const double weighing = (count + 2 * (is_wide ? count : 1)) * width();
+    const double wide_gradient = is_wide ? count * width() * width() * kFloat : 0;
+    const double collected = is_shared() ? 2 * kv_width() * (holding.attention_copies - 1) : 0;
+    const double gates = is_sparse() ? mixture.experts * kFloat : 0;
+    const double worst =
+        std::max(rows_.own * weighing * element + wide_gradient, rows_.own * most * element);
+    return worst + rows_.own * (collected * element + gates);
+  }
+
+  /// Attention experts that are computed side by side.
+  double attentions(const RankHolding& holding) const {
+    const int held = run_.model.has_attention_experts() ? holding.attention_copies : 1;
+    return is_shared() || is_sparse() ? std::min(held, 1) : held;
+  }
+  bool is_joint() const { return run_.device == DeviceKind::kCuda && !is_shared() && !is_sparse(); }
+  bool is_shared() const {
+    return run_.model.has_attention_experts() &&
+           run_.model.mixture->attention->key_value == KeyValue::kShared;
+  }
+  bool is_sparse() const {
+    return run_.model.has_attention_experts() &&
+           run_.model.mixture->attention->routing == AttentionRouting::kTopK;
   }
 
   const RunShape& run_;

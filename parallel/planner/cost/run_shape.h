@@ -19,6 +19,7 @@ struct RunShape {
   std::int64_t length = 0;     // tokens of a sequence
   Snapshots snapshots = Snapshots::kNone;
   double capacity_factor = 0;  // of FFN experts; 0: they compute what chose them
+  DeviceKind device = DeviceKind::kCpu;
 
   double element_bytes() const { return precision == Precision::kBFloat16 ? 2 : 4; }
   DType dtype() const {
