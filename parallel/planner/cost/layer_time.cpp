@@ -75,7 +75,9 @@ void add_attention(const RunShape& run, double rows, double experts, Kernels& ke
   // Rotations of queries and keys, weighing by gates; backward: these, and the dot with the gates.
   const double rotated = rows * (use * d + kv) * 2 * element;
   const double weighed = mixture != nullptr ? rows * use * d * 2 * element : 0;
-  kernels.copies(experts * (rotated + weighed), experts * (rotated + 3 * weighed));
+  // Gradients of shared keys and values are added up in fp32.
+  const double shared = is_shared ? rows * 2 * kv * (element + 2 * kFloat) : 0;
+  kernels.copies(experts * (rotated + weighed), experts * (rotated + 3 * weighed + shared));
 }
 
 void add_ffn_expert(const RunShape& run, double rows, Kernels& kernels) {
