@@ -9,12 +9,6 @@
 namespace bam {
 namespace {
 
-Tensor zeros(Stream& stream, const Shape& shape) {
-  Tensor out(stream, shape, DType::kFloat32);
-  fill_zero(stream, out);
-  return out;
-}
-
 Tensor gathered(Stream& stream, const Tensor& in, const Tensor& rows) {
   Tensor out(stream, {rows.rows(), in.cols()}, in.dtype());
   gather_rows(stream, in, rows, out);

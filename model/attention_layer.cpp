@@ -13,12 +13,6 @@ const LayerPlacement& placed(const Placement& placement, int layer) {
   return placement.layers.at(static_cast<std::size_t>(layer));
 }
 
-Tensor zeros(Stream& stream, const Shape& shape) {
-  Tensor out(stream, shape, DType::kFloat32);
-  fill_zero(stream, out);
-  return out;
-}
-
 // Rows [begin, end); empty where there are no gates.
 Tensor rows_of(const Tensor& gates, std::int64_t begin, std::int64_t end) {
   return gates.shape().empty() ? Tensor() : gates.slice(begin, end);

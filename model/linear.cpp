@@ -54,6 +54,12 @@ void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& 
   }
 }
 
+Tensor zeros(Stream& stream, const Shape& shape) {
+  Tensor out(stream, shape, DType::kFloat32);
+  fill_zero(stream, out);
+  return out;
+}
+
 Tensor as_dtype(Stream& stream, const Tensor& values, DType dtype) {
   if (values.dtype() == dtype) {
     return values;

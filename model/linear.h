@@ -28,6 +28,9 @@ void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& 
 void add_linear_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x,
                                 const WeightStack& weights);
 
+/// A new fp32 tensor of zeros, to add to.
+Tensor zeros(Stream& stream, const Shape& shape);
+
 /// `values` in another dtype; the tensor itself where it has that dtype already.
 Tensor as_dtype(Stream& stream, const Tensor& values, DType dtype);
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/check.h"
 #include "runtime/device.h"
 #include "tests/bench/gpu_kernels.h"
 #include "tests/bench/gpu_routing.h"
@@ -36,8 +37,10 @@ Request request_of(const std::vector<std::string>& words) {
       request.size = BenchSize::kSmall;
     } else if (words[i] == "profile" && i + 1 < words.size()) {
       request.profiled = words[++i];
-    } else if (words[i] != "cuda") {
+    } else if (words[i] == "kernels" || words[i] == "routing" || words[i] == "steps") {
       request.parts.push_back(words[i]);
+    } else if (words[i] != "cuda") {
+      throw Error(words[i] + " is none of: cpu, small, kernels, routing, steps, profile MODEL");
     }
   }
   return request;
@@ -76,4 +79,11 @@ int run(const Request& request) {
 }  // namespace
 }  // namespace bam
 
-int main(int argc, char** argv) { return bam::run(bam::request_of({argv + 1, argv + argc})); }
+int main(int argc, char** argv) {
+  try {
+    return bam::run(bam::request_of({argv + 1, argv + argc}));
+  } catch (const bam::Error& error) {
+    std::cerr << "gpu_bench: " << error.what() << std::endl;
+    return 1;
+  }
+}
