@@ -2,7 +2,6 @@
 
 #include "model/linear.h"
 #include "runtime/rope.h"
-#include "runtime/stacked_parts.h"
 
 namespace bam {
 namespace {
@@ -50,35 +49,6 @@ void JointProjection::backward(Stream& stream, const Tensor& h, const Tensor& dq
   rope_pack(stream, dq, gradient.k, gradient.v, positions, rope_table, d_qkv);
   add_linear_weight_gradient(stream, d_qkv, h, qkv_);
   add_linear_input_gradient(stream, d_qkv, qkv_, dh);
-}
-
-// (d_model, experts * width).
-Tensor JointOutput::side_by_side(Stream& stream, std::int64_t d_model) const {
-  const Tensor& o = o_.value();
-  Tensor wide(stream, {d_model, o.rows() / d_model * o.cols()}, o.dtype());
-  put_side_by_side(stream, o, wide);
-  return wide;
-}
-
-void JointOutput::add(Stream& stream, const Tensor& x, const Tensor& sum) const {
-  const Tensor wide = side_by_side(stream, sum.cols());
-  matmul(stream, x, transposed(wide), sum, Write::kAdd);
-}
-
-Tensor JointOutput::input_gradient(Stream& stream, const Tensor& dy) const {
-  const Tensor wide = side_by_side(stream, dy.cols());
-  Tensor dx(stream, {dy.rows(), wide.cols()}, dy.dtype());
-  matmul(stream, dy, wide, dx);
-  return dx;
-}
-
-void JointOutput::add_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x) const {
-  if (o_.gradient().empty() || x.rows() == 0) {
-    return;
-  }
-  const Tensor wide(stream, {dy.cols(), x.cols()}, DType::kFloat32);
-  matmul(stream, transposed(dy), x, wide);
-  stack_parts(stream, wide, o_.gradient(), o_.write_gradient(stream));
 }
 
 Tensor QueryProjection::forward(Stream& stream, const Tensor& x, const Tensor& positions,

@@ -45,25 +45,6 @@ class JointProjection {
   std::int64_t kv_width_;
 };
 
-/// Output projections of several experts in one product, side by side.
-class JointOutput {
- public:
-  /// o (experts * d_model, width): each expert's, one below the other.
-  explicit JointOutput(WeightStack o) : o_(std::move(o)) {}
-
-  /// sum (n, d_model) fp32 += x_1 Wo_1^T + x_2 Wo_2^T + ..., x (n, experts * width).
-  void add(Stream& stream, const Tensor& x, const Tensor& sum) const;
-  /// dx (n, experts * width) from dy (n, d_model), of its dtype.
-  Tensor input_gradient(Stream& stream, const Tensor& dy) const;
-  /// Adds what dy (n, d_model) and x give, unless the weights are frozen.
-  void add_weight_gradient(Stream& stream, const Tensor& dy, const Tensor& x) const;
-
- private:
-  Tensor side_by_side(Stream& stream, std::int64_t d_model) const;
-
-  WeightStack o_;
-};
-
 /// What the backward of attention needs of some sequences; m queries over n keys. width: d_model
 /// for each of the experts side by side.
 struct AttentionSaved {

@@ -2,7 +2,6 @@
 
 #include "model/linear.h"
 #include "runtime/elementwise.h"
-#include "runtime/gated_block.h"
 #include "runtime/routing.h"
 #include "runtime/sparse_gates.h"
 
@@ -25,18 +24,8 @@ Tensor sum_of(Stream& stream, const std::vector<KeysValues>& gradients, Tensor K
   return as_dtype(stream, sum, first.dtype());
 }
 
-WeightStack stack_of(const std::vector<const Parameter*>& held, const ExpertRun& run) {
-  const auto first = held.begin() + static_cast<std::ptrdiff_t>(run.first);
-  return WeightStack({first, first + std::ssize(run.experts)});
-}
-
-// Of expert i of the run.
-GatedBlock block_of(const AttentionSliceSaved::OfRun& own, std::size_t i) {
-  return {.outputs = own.attention.out,
-          .d = own.attention.out.cols() / std::ssize(own.run.experts),
-          .block = static_cast<std::int64_t>(i),
-          .gates = own.row_gates,
-          .expert = own.run.experts[i]};
+RunOutputs outputs_of(const AttentionSliceSaved::OfRun& own) {
+  return {own.run, own.attention.out, own.row_gates};
 }
 
 }  // namespace
@@ -53,11 +42,12 @@ AttentionExperts::AttentionExperts(const ModelConfig& config, const ParameterSto
   const auto add = [&](const char* name, const std::string& suffix, Weights& weights) {
     weights.push_back(&store.at(prefix + name + suffix));
   };
+  Weights o;
   for (const int expert : held_) {
     const std::string suffix =
         config.has_attention_experts() ? "[" + std::to_string(expert) + "]" : "";
     add("q", suffix, q_);
-    add("o", suffix, o_);
+    add("o", suffix, o);
     if (!shared_) {
       add("k", suffix, k_);
       add("v", suffix, v_);
@@ -67,6 +57,7 @@ AttentionExperts::AttentionExperts(const ModelConfig& config, const ParameterSto
     add("k", "", k_);
     add("v", "", v_);
   }
+  outputs_ = ExpertOutputs(std::move(o));
 }
 
 std::vector<ExpertRun> AttentionExperts::runs_of_part(const Stream& stream,
@@ -92,15 +83,6 @@ QueryProjection AttentionExperts::queries(const ExpertRun& run) const {
 bool AttentionExperts::is_joint(const Stream& stream, const ExpertRun& run) const {
   return stream.device() == DeviceKind::kCuda && !sparse_ && !shared_ &&
          run.count() == held_.size();
-}
-
-// Likewise: one by one, each product would read and write all of the sum.
-bool AttentionExperts::has_joint_output(const Stream& stream, const ExpertRun& run) const {
-  return stream.device() == DeviceKind::kCuda && run.count() > 1;
-}
-
-JointOutput AttentionExperts::joint_output(const ExpertRun& run) const {
-  return JointOutput(stack_of(o_, run));
 }
 
 JointProjection AttentionExperts::joint() const {
@@ -159,11 +141,11 @@ void AttentionExperts::forward(Stream& stream, const AttentionPart& part, const 
     project_inputs(stream, sequences, rope_table, saved.h, cache, own);
     attend(stream, sequences, shared_ ? saved.shared_kv : own.kv, own.attention);
     if (!sparse_) {
-      project(stream, own, sum);
+      outputs_.forward(stream, outputs_of(own), sum);
       continue;
     }
     const Tensor projected = zeros(stream, {own.attention.rows.rows(), sum.cols()});
-    project(stream, own, projected);
+    outputs_.forward(stream, outputs_of(own), projected);
     scatter_add_rows(stream, projected, own.attention.rows, sum);
   }
 }
@@ -209,35 +191,6 @@ void AttentionExperts::select_queries(Stream& stream, const SequenceRows& sequen
   own.row_gates = gathered(stream, saved.gates, attention.rows);
 }
 
-// sum (m, d_model) fp32 += each expert's gate * out Wo^T.
-void AttentionExperts::project(Stream& stream, const AttentionSliceSaved::OfRun& own,
-                               const Tensor& sum) const {
-  if (has_joint_output(stream, own.run)) {
-    const Tensor& out = own.attention.out;
-    const Tensor weighted(stream, out.shape(), out.dtype());
-    for (std::size_t i = 0; i < own.run.count(); ++i) {
-      weigh(stream, block_of(own, i), weighted);
-    }
-    joint_output(own.run).add(stream, weighted, sum);
-    return;
-  }
-  for (std::size_t i = 0; i < own.run.count(); ++i) {
-    add_linear(stream, weighted_output(stream, own, i), *o_[own.run.first + i], sum);
-  }
-}
-
-// Of expert i of the run: (m, d_model).
-Tensor AttentionExperts::weighted_output(Stream& stream, const AttentionSliceSaved::OfRun& own,
-                                         std::size_t i) const {
-  const Tensor& out = own.attention.out;
-  if (own.row_gates.shape().empty()) {
-    return out;
-  }
-  Tensor weighted(stream, own.attention.input.shape(), out.dtype());
-  weigh(stream, block_of(own, i), weighted);
-  return weighted;
-}
-
 void AttentionExperts::backward(Stream& stream, const AttentionPart& part, const Tensor& rope_table,
                                 const AttentionSliceSaved& saved, const Tensor& dy,
                                 const Tensor& dh, const Tensor& d_gates) const {
@@ -246,7 +199,7 @@ void AttentionExperts::backward(Stream& stream, const AttentionPart& part, const
   for (const AttentionSliceSaved::OfRun& own : saved.runs) {
     const Tensor& rows = own.attention.rows;
     const Tensor dy_rows = sparse_ ? gathered(stream, dy, rows) : dy;
-    Tensor d_out = project_backward(stream, own, dy_rows, d_gates);
+    Tensor d_out = outputs_backward(stream, own, dy_rows, d_gates);
     const Tensor dx = sparse_ ? zeros(stream, {rows.rows(), dh.cols()}) : dh;
     const KeysValues& kv = shared_ ? saved.shared_kv : own.kv;
     KeysValues gradient;
@@ -265,36 +218,15 @@ void AttentionExperts::backward(Stream& stream, const AttentionPart& part, const
   }
 }
 
-// The gradient of own.attention.out (m, width) from dy (m, d_model); adds those of Wo and of gates.
-Tensor AttentionExperts::project_backward(Stream& stream, const AttentionSliceSaved::OfRun& own,
+// The gradient of own.attention.out from dy (m, d_model); adds those of output weights and gates.
+Tensor AttentionExperts::outputs_backward(Stream& stream, const AttentionSliceSaved::OfRun& own,
                                           const Tensor& dy, const Tensor& d_gates) const {
-  const Tensor& out = own.attention.out;
-  if (own.row_gates.shape().empty()) {
-    add_linear_weight_gradient(stream, dy, out, *o_.front());
-    return linear_input_gradient(stream, dy, *o_.front());
+  if (!sparse_) {
+    return outputs_.backward(stream, outputs_of(own), dy, d_gates);
   }
-  Tensor d_out(stream, out.shape(), out.dtype());
-  if (has_joint_output(stream, own.run)) {
-    Tensor u = joint_output(own.run).input_gradient(stream, dy);
-    const Tensor weighted(stream, out.shape(), out.dtype());
-    for (std::size_t i = 0; i < own.run.count(); ++i) {
-      weigh_backward(stream, block_of(own, i), u, weighted, d_gates, d_out);
-    }
-    u = Tensor();  // memory for what comes
-    joint_output(own.run).add_weight_gradient(stream, dy, weighted);
-    return d_out;
-  }
-  const Tensor d_row_gates = sparse_ ? zeros(stream, own.row_gates.shape()) : d_gates;
-  for (std::size_t i = 0; i < own.run.count(); ++i) {
-    const Parameter& o = *o_[own.run.first + i];
-    const Tensor u = linear_input_gradient(stream, dy, o);
-    const Tensor weighted(stream, u.shape(), u.dtype());
-    weigh_backward(stream, block_of(own, i), u, weighted, d_row_gates, d_out);
-    add_linear_weight_gradient(stream, dy, weighted, o);
-  }
-  if (sparse_) {
-    scatter_add_rows(stream, d_row_gates, own.attention.rows, d_gates);
-  }
+  const Tensor d_row_gates = zeros(stream, own.row_gates.shape());
+  Tensor d_out = outputs_.backward(stream, outputs_of(own), dy, d_row_gates);
+  scatter_add_rows(stream, d_row_gates, own.attention.rows, d_gates);
   return d_out;
 }
 

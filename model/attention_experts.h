@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "model/attention_expert.h"
+#include "model/expert_outputs.h"
 #include "model/expert_runs.h"
 
 namespace bam {
@@ -51,8 +52,6 @@ class AttentionExperts {
   QueryProjection queries(const ExpertRun& run) const;
   bool is_joint(const Stream& stream, const ExpertRun& run) const;
   JointProjection joint() const;
-  bool has_joint_output(const Stream& stream, const ExpertRun& run) const;
-  JointOutput joint_output(const ExpertRun& run) const;
   void project_inputs(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
                       const Tensor& h, LayerCache* cache, AttentionSliceSaved::OfRun& own) const;
   void project_inputs_backward(Stream& stream, const SequenceRows& sequences,
@@ -67,10 +66,7 @@ class AttentionExperts {
                                    const Tensor& gates) const;
   void select_queries(Stream& stream, const SequenceRows& sequences, const Tensor& rows,
                       const AttentionSliceSaved& saved, AttentionSliceSaved::OfRun& own) const;
-  void project(Stream& stream, const AttentionSliceSaved::OfRun& own, const Tensor& sum) const;
-  Tensor weighted_output(Stream& stream, const AttentionSliceSaved::OfRun& own,
-                         std::size_t i) const;
-  Tensor project_backward(Stream& stream, const AttentionSliceSaved::OfRun& own, const Tensor& dy,
+  Tensor outputs_backward(Stream& stream, const AttentionSliceSaved::OfRun& own, const Tensor& dy,
                           const Tensor& d_gates) const;
   void shared_backward(Stream& stream, const SequenceRows& sequences, const Tensor& rope_table,
                        const AttentionSliceSaved& saved, const std::vector<KeysValues>& gradients,
@@ -80,9 +76,9 @@ class AttentionExperts {
   bool shared_ = false;    // keys and values
   std::vector<int> held_;  // ascending
   Weights q_;              // as held_
-  Weights o_;              // as held_
   Weights k_;              // as held_, or one where shared
   Weights v_;
+  ExpertOutputs outputs_{{}};
 };
 
 }  // namespace bam

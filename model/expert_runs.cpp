@@ -31,4 +31,9 @@ std::vector<ExpertRun> runs_of(const std::vector<int>& experts, const std::vecto
   return runs;
 }
 
+WeightStack stack_of(const std::vector<const Parameter*>& held, const ExpertRun& run) {
+  const auto first = held.begin() + static_cast<std::ptrdiff_t>(run.first);
+  return WeightStack({first, first + std::ssize(run.experts)});
+}
+
 }  // namespace bam

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/weight_stack.h"
+
 namespace bam {
 
 /// Consecutive ones of the attention experts that a rank holds, whose weights follow each other:
@@ -19,5 +21,8 @@ struct ExpertRun {
 /// where one of the experts is not held.
 std::vector<ExpertRun> runs_of(const std::vector<int>& experts, const std::vector<int>& held,
                                std::int64_t most);
+
+/// The run's weights of one kind, of `held`: those of every held expert, in order.
+WeightStack stack_of(const std::vector<const Parameter*>& held, const ExpertRun& run);
 
 }  // namespace bam
