@@ -29,8 +29,9 @@ DeviceKind device_of_all(const MpiSession& session, DeviceKind found) {
 }  // namespace
 
 void add_device_option(options::options_description& description, std::string& named) {
-  description.add_options()("device", options::value(&named)->default_value("cpu"),
-                            "cpu, cuda (an NVIDIA GPU a rank), or auto: a GPU where there is one");
+  description.add_options()(
+      "device", options::value(&named)->default_value("auto"),
+      "cpu, cuda (an NVIDIA GPU a rank), or auto: GPUs where every rank has one");
 }
 
 void add_device_options(options::options_description& description, DeviceRequest& request) {
