@@ -23,12 +23,22 @@ std::string gpu_program() {
 // Whether the program under test is the one for emulated GPUs, over a made-up NCCL.
 bool is_emulated() { return gpu_program() != BAM_PROGRAM; }
 
-ChildCommand on_gpus(int ranks, Words arguments, const Words& more = {}) {
-  arguments.insert(arguments.end(), {"--device", "cuda"});
-  arguments.insert(arguments.end(), more.begin(), more.end());
+// As it is told to, or by itself.
+ChildCommand on_whatever_there_is(int ranks, const Words& arguments) {
   ChildCommand command = on_ranks(ranks, arguments);
   std::ranges::replace(command.words, std::string(BAM_PROGRAM), gpu_program());
   return command;
+}
+
+ChildCommand on_gpus(int ranks, Words arguments, const Words& more = {}) {
+  arguments.insert(arguments.end(), {"--device", "cuda"});
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return on_whatever_there_is(ranks, arguments);
+}
+
+ChildCommand on_cpus(int ranks, Words arguments) {
+  arguments.insert(arguments.end(), {"--device", "cpu"});
+  return on_ranks(ranks, arguments);
 }
 
 class GpuProgram : public ::testing::Test {
@@ -86,16 +96,24 @@ class GpuProgram : public ::testing::Test {
 };
 
 TEST_F(GpuProgram, TrainsOnTwoRanksAsCpusDoByEitherTransport) {
-  expect_code(0, on_ranks(2, train_into("cpu")));
+  expect_code(0, on_cpus(2, train_into("cpu")));
   expect_code(0, on_gpus(2, train_into("nccl"), {"--transport", "nccl"}));
   expect_code(0, on_gpus(2, train_into("mpi"), {"--transport", "mpi"}));
   expect_close("cpu", "nccl");
   expect_same("nccl", "mpi");
 }
 
+// NCCL is refused to ranks on CPUs.
+TEST_F(GpuProgram, TakesGpusByItself) {
+  Words arguments = train_into("nccl");
+  arguments.insert(arguments.end(), {"--transport", "nccl"});
+  expect_code(0, on_whatever_there_is(2, arguments));
+  expect_code(2, on_cpus(2, arguments));
+}
+
 TEST_F(GpuProgram, TrainsOnFourRanksInTwoGroups) {
   const Words groups = {"parallel.expert_parallel=2", "training.micro_steps=2"};
-  expect_code(0, on_ranks(4, train_into("cpu", groups)));
+  expect_code(0, on_cpus(4, train_into("cpu", groups)));
   expect_code(0, on_gpus(4, train_into("gpu", groups)));
   expect_close("cpu", "gpu");
 }
@@ -130,12 +148,12 @@ TEST_F(GpuProgram, GoesOnFromItsCheckpointToTheLastBit) {
 }
 
 TEST_F(GpuProgram, GoesOnFromACpusCheckpointAndACpuFromIts) {
-  expect_code(0, on_ranks(2, train_into("cpu")));
-  expect_crash(on_ranks(2, train_into("first on cpu", waiting())));
+  expect_code(0, on_cpus(2, train_into("cpu")));
+  expect_crash(on_cpus(2, train_into("first on cpu", waiting())));
   expect_code(0, on_gpus(2, train_into("first on cpu", waiting())));
   expect_close("cpu", "first on cpu");
   expect_crash(on_gpus(2, train_into("first on gpu", waiting())));
-  expect_code(0, on_ranks(2, train_into("first on gpu", waiting())));
+  expect_code(0, on_cpus(2, train_into("first on gpu", waiting())));
   expect_close("cpu", "first on gpu");
 }
 
