@@ -73,7 +73,7 @@ class MemoryPredictionOf : public ::testing::TestWithParam<std::tuple<Case, Prec
   static double measured(int expert_parallel) {
     Memory memory(kind_under_test());
     Stream stream(memory);
-    Layout layout(world(), expert_parallel);
+    Layout& layout = layout_of(world(), expert_parallel);
     const ModelConfig config = run().model;
     TrainerOptions options;
     options.precision = run().precision;
@@ -103,7 +103,7 @@ class MemoryPredictionOf : public ::testing::TestWithParam<std::tuple<Case, Prec
   static double staged(int expert_parallel) {
     Memory memory(kind_under_test());
     Stream stream(memory);
-    Layout layout(world(), expert_parallel);
+    Layout& layout = layout_of(world(), expert_parallel);
     const ModelConfig config = whole().model;
     Trainer trainer(stream, world(), layout, config, round_robin(config, layout.expert_parallel()),
                     {.precision = whole().precision, .optimizer = {}});
